@@ -1,0 +1,4 @@
+//! Laws, pure: facts and rules in, amounts with their reasons out. No clock, no database, no files.
+
+pub mod claim;
+pub mod payable;

@@ -1,0 +1,200 @@
+//! Banks, their layouts' settings and their reason codes, as data from `config/banks/*.toml`.
+
+use serde::Deserialize;
+
+/// A paying bank of the office.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bank {
+    /// Short code used in file names and payment rows: `RCC`.
+    pub code: String,
+    /// Full name.
+    pub name: String,
+    /// Other names found in rosters.
+    pub aliases: Vec<String>,
+    /// Numbers of digits that its accounts have; empty: not checked beyond 8–32.
+    pub account_lengths: Vec<usize>,
+    /// Code of the layout its files are written in.
+    pub layout: String,
+}
+
+/// What a reason means for us: who must act, and whether the same payment may simply be paid again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonClass {
+    /// 户名不符: compare with the identity card.
+    NameMismatch,
+    /// 无此账户: a new number is needed.
+    AccountNotFound,
+    /// 已销户: a new card is needed; may hint at a death.
+    AccountClosed,
+    /// 冻结、挂失: the person must go to the bank.
+    AccountBlocked,
+    /// 长期不动户、证件过期: the person must go to the bank; may hint at a death.
+    AccountDormant,
+    /// 非结算户: another account is needed.
+    NotSettlement,
+    /// 重复业务: investigate before anything is paid again.
+    Duplicate,
+    /// 账户余额不足: fund the account, then pay again.
+    Funds,
+    /// 系统忙、超时 with a definite "not done": may be paid again unchanged.
+    Technical,
+    /// 退票: money is back; correct before paying again.
+    ReturnedLater,
+    /// A code that is not in the list: a clerk decides.
+    Unknown,
+}
+
+impl ReasonClass {
+    /// Every class.
+    pub const ALL: [ReasonClass; 11] = [
+        ReasonClass::NameMismatch,
+        ReasonClass::AccountNotFound,
+        ReasonClass::AccountClosed,
+        ReasonClass::AccountBlocked,
+        ReasonClass::AccountDormant,
+        ReasonClass::NotSettlement,
+        ReasonClass::Duplicate,
+        ReasonClass::Funds,
+        ReasonClass::Technical,
+        ReasonClass::ReturnedLater,
+        ReasonClass::Unknown,
+    ];
+
+    /// Stored form.
+    pub fn code(self) -> &'static str {
+        match self {
+            ReasonClass::NameMismatch => "name_mismatch",
+            ReasonClass::AccountNotFound => "account_not_found",
+            ReasonClass::AccountClosed => "account_closed",
+            ReasonClass::AccountBlocked => "account_blocked",
+            ReasonClass::AccountDormant => "account_dormant",
+            ReasonClass::NotSettlement => "not_settlement",
+            ReasonClass::Duplicate => "duplicate",
+            ReasonClass::Funds => "funds",
+            ReasonClass::Technical => "technical",
+            ReasonClass::ReturnedLater => "returned_later",
+            ReasonClass::Unknown => "unknown",
+        }
+    }
+
+    /// Printed form.
+    pub fn title(self) -> &'static str {
+        match self {
+            ReasonClass::NameMismatch => "户名不符",
+            ReasonClass::AccountNotFound => "账户不存在",
+            ReasonClass::AccountClosed => "已销户",
+            ReasonClass::AccountBlocked => "冻结或挂失",
+            ReasonClass::AccountDormant => "长期不动户",
+            ReasonClass::NotSettlement => "非结算账户",
+            ReasonClass::Duplicate => "重复业务",
+            ReasonClass::Funds => "账户余额不足",
+            ReasonClass::Technical => "银行系统原因",
+            ReasonClass::ReturnedLater => "退票",
+            ReasonClass::Unknown => "原因不明",
+        }
+    }
+
+    /// What the clerk must do.
+    pub fn advice(self) -> &'static str {
+        match self {
+            ReasonClass::NameMismatch => "与身份证核对姓名和户名，更正后解除暂停",
+            ReasonClass::AccountNotFound => "请本人提供正确账号，用 change account 更正",
+            ReasonClass::AccountClosed => "请本人提供新卡，用 change account 更正；同时核实是否健在",
+            ReasonClass::AccountBlocked => "请本人到银行解除冻结或挂失，再解除暂停",
+            ReasonClass::AccountDormant => "请本人到银行激活账户，再解除暂停；同时核实是否健在",
+            ReasonClass::NotSettlement => "请本人提供可结算账户，用 change account 更正",
+            ReasonClass::Duplicate => "先与银行查明是否已入账，再解除暂停",
+            ReasonClass::Funds => "补足付款账户资金后，下一批次自动补发",
+            ReasonClass::Technical => "银行确认未入账，下一批次自动补发",
+            ReasonClass::ReturnedLater => "资金已退回，查明原因并更正后解除暂停",
+            ReasonClass::Unknown => "向银行查询原因代码，处理后解除暂停",
+        }
+    }
+
+    /// True when the person is put on hold until a clerk has corrected something.
+    pub fn needs_correction(self) -> bool {
+        !matches!(self, ReasonClass::Funds | ReasonClass::Technical)
+    }
+
+    /// True when a new account number answers the reason.
+    pub fn is_answered_by_new_account(self) -> bool {
+        matches!(
+            self,
+            ReasonClass::AccountNotFound
+                | ReasonClass::AccountClosed
+                | ReasonClass::AccountBlocked
+                | ReasonClass::AccountDormant
+                | ReasonClass::NotSettlement
+                | ReasonClass::NameMismatch
+                | ReasonClass::ReturnedLater
+        )
+    }
+}
+
+/// One reason code of a bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// The bank's code: `3031`.
+    pub code: String,
+    /// The bank's text: 账号户名不符.
+    pub text: String,
+    /// What it means for us.
+    pub class: ReasonClass,
+}
+
+/// The banks, layouts and reason codes of the office.
+#[derive(Debug, Clone, Default)]
+pub struct BankBook {
+    /// Banks by code.
+    pub banks: Vec<Bank>,
+    /// Layouts by code.
+    pub layouts: Vec<Layout>,
+}
+
+/// Settings of one file layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Code: `neutral`.
+    pub code: String,
+    /// Title.
+    pub title: String,
+    /// Most rows in one file.
+    pub row_limit: usize,
+    /// Longest account name in bytes of the file's charset.
+    pub name_bytes: usize,
+    /// Reason codes.
+    pub reasons: Vec<Reason>,
+}
+
+impl Layout {
+    /// Looks a reason code up. A code that is not in the list is [`ReasonClass::Unknown`].
+    pub fn reason_class(&self, code: &str) -> ReasonClass {
+        self.reasons.iter().find(|r| r.code == code).map_or(ReasonClass::Unknown, |r| r.class)
+    }
+
+    /// True when the code is in the layout's list.
+    pub fn knows_reason(&self, code: &str) -> bool {
+        self.reasons.iter().any(|r| r.code == code)
+    }
+}
+
+impl BankBook {
+    /// The bank with this code.
+    pub fn bank(&self, code: &str) -> Option<&Bank> {
+        self.banks.iter().find(|b| b.code == code)
+    }
+
+    /// The bank that a roster means: by code, full name or alias, exactly.
+    pub fn find(&self, text: &str) -> Option<&Bank> {
+        let wanted = super::text::without_blanks(&super::text::fold_width(text));
+        self.banks
+            .iter()
+            .find(|b| b.code.eq_ignore_ascii_case(&wanted) || b.name == wanted || b.aliases.contains(&wanted))
+    }
+
+    /// The layout with this code.
+    pub fn layout(&self, code: &str) -> Option<&Layout> {
+        self.layouts.iter().find(|l| l.code == code)
+    }
+}

@@ -1,0 +1,21 @@
+//! Nouns of the office, pure: no database, no files, no clock, no printing.
+//!
+//! Every other layer uses these; they use nothing of ours. A value that was constructed is valid:
+//! a [`citizen_number::CitizenNumber`] has a right check digit, a [`money::Money`] is whole fen.
+
+pub mod actor;
+pub mod appropriation;
+pub mod bank;
+pub mod bank_account;
+pub mod citizen_number;
+pub mod document;
+pub mod enrolment;
+pub mod finding;
+pub mod hold;
+pub mod money;
+pub mod payment;
+pub mod period;
+pub mod person_name;
+pub mod run;
+pub mod scheme;
+pub mod text;

@@ -1,0 +1,203 @@
+//! Names of people (姓名, 户名). The separator of transliterated names is `·` U+00B7
+//! (民委发〔2016〕33号: that character, and room for at least 50 characters).
+
+use super::text::without_blanks;
+
+/// Longest name taken, in characters; the rule asks for at least 50.
+pub const LONGEST_NAME: usize = 100;
+
+/// The one right separator.
+pub const SEPARATOR: char = '\u{00B7}';
+
+/// Look-alikes of the separator that rosters hold: bullet, hyphenation point, katakana middle
+/// dots, dot operator, ideographic full stop forms, plain full stops.
+const LOOK_ALIKES: [char; 9] = ['•', '‧', '・', '･', '⋅', '．', '.', '∙', '●'];
+
+/// A name as it will be stored, and whether it was changed to get there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonName {
+    /// The normalised name.
+    pub name: String,
+    /// True when separators or blanks were normalised: the clerk is told.
+    pub was_normalised: bool,
+}
+
+/// Why a text is no name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PersonNameError {
+    /// Nothing was given.
+    #[error("为空，应为姓名")]
+    Missing,
+    /// A control character, e.g. a line break inside a cell.
+    #[error("第 {position} 个字符是控制字符 U+{code_point:04X}，应删除")]
+    Control {
+        /// Its code point.
+        code_point: u32,
+        /// Its place, from 1.
+        position: usize,
+    },
+    /// Digits or signs that no name has: probably another column's value.
+    #[error("含有“{found}”，不像姓名")]
+    NotAName {
+        /// The first such character.
+        found: char,
+    },
+    /// More than [`LONGEST_NAME`] characters.
+    #[error("{found} 个字，最多 100 个字")]
+    TooLong {
+        /// Characters found.
+        found: usize,
+    },
+}
+
+impl PersonNameError {
+    /// Stable code for logs, JSON and tests.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "NAME_MISSING",
+            Self::Control { .. } => "NAME_CONTROL_CHARACTER",
+            Self::NotAName { .. } => "NAME_NOT_A_NAME",
+            Self::TooLong { .. } => "NAME_TOO_LONG",
+        }
+    }
+}
+
+impl PersonName {
+    /// Reads a name: blanks around it (and inside a Chinese name) go, look-alikes of the
+    /// separator become U+00B7. Nothing else is changed and nothing is cut.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or holds control characters, digits or signs.
+    pub fn parse(text: &str) -> Result<PersonName, PersonNameError> {
+        let trimmed = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{FEFF}' | '\u{200B}'));
+        if trimmed.is_empty() {
+            return Err(PersonNameError::Missing);
+        }
+        if let Some((i, c)) = trimmed.chars().enumerate().find(|(_, c)| c.is_control()) {
+            return Err(PersonNameError::Control { code_point: u32::from(c), position: i + 1 });
+        }
+        let is_latin = trimmed.chars().any(|c| c.is_ascii_alphabetic());
+        let unspaced = if is_latin { trimmed.to_string() } else { without_blanks(trimmed) };
+        let name: String = unspaced
+            .chars()
+            .map(|c| if LOOK_ALIKES.contains(&c) && !(is_latin && c == '.') { SEPARATOR } else { c })
+            .collect();
+        if let Some(found) = name.chars().find(|c| c.is_numeric() && !is_han_number(*c) || is_sign(*c)) {
+            return Err(PersonNameError::NotAName { found });
+        }
+        let length = name.chars().count();
+        if length > LONGEST_NAME {
+            return Err(PersonNameError::TooLong { found: length });
+        }
+        Ok(PersonName { was_normalised: name != text, name })
+    }
+}
+
+/// 一, 七, 万 … are names' characters though Unicode calls 〇 and some others numeric.
+fn is_han_number(c: char) -> bool {
+    matches!(c, '〇' | '\u{3400}'..='\u{9FFF}' | '\u{20000}'..='\u{3FFFF}')
+}
+
+fn is_sign(c: char) -> bool {
+    matches!(
+        c,
+        '|' | ','
+            | ';'
+            | '='
+            | '+'
+            | '/'
+            | '\\'
+            | '<'
+            | '>'
+            | '@'
+            | '#'
+            | '$'
+            | '%'
+            | '&'
+            | '*'
+            | '"'
+            | ':'
+            | '?'
+            | '!'
+            | '\u{FFFD}'
+    )
+}
+
+/// Two names mean the same when they are equal after separators, blanks and width are evened out:
+/// how a name in a bank's answer is compared with ours.
+pub fn same_name(a: &str, b: &str) -> bool {
+    let even = |text: &str| {
+        without_blanks(&super::text::fold_width(text))
+            .chars()
+            .map(|c| if LOOK_ALIKES.contains(&c) { SEPARATOR } else { c.to_ascii_uppercase() })
+            .collect::<String>()
+    };
+    even(a) == even(b)
+}
+
+/// For publication and screens: the family name stays, 王*国, and of two characters the last goes.
+pub fn masked_name(name: &str) -> String {
+    let characters: Vec<char> = name.chars().collect();
+    match characters.as_slice() {
+        [] => String::new(),
+        [only] => only.to_string(),
+        [first, _] => format!("{first}*"),
+        [first, middle @ .., last] => format!("{first}{}{last}", "*".repeat(middle.len().min(3))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_alikes_become_the_one_separator() {
+        for text in [
+            "阿依古丽•买买提",
+            "阿依古丽・买买提",
+            "阿依古丽．买买提",
+            "阿依古丽.买买提",
+            "阿依古丽 · 买买提",
+            "阿依古丽‧买买提",
+        ] {
+            let name = PersonName::parse(text).unwrap();
+            assert_eq!(name.name, "阿依古丽·买买提");
+            assert!(name.was_normalised, "{text}");
+        }
+        assert!(!PersonName::parse("阿依古丽·买买提").unwrap().was_normalised);
+    }
+
+    #[test]
+    fn fifty_characters_and_rare_ones_are_kept() {
+        let long = "阿不都热合曼·吐尔逊".repeat(5);
+        assert_eq!(PersonName::parse(&long).unwrap().name, long);
+        for name in ["王䶮", "李𬭎", "丁一", "欧阳〇", "John Smith"] {
+            assert_eq!(PersonName::parse(name).unwrap().name, name);
+        }
+        assert_eq!(PersonName::parse("王　建 国").unwrap().name, "王建国");
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for (text, code) in [
+            ("", "NAME_MISSING"),
+            ("　", "NAME_MISSING"),
+            ("王\n国", "NAME_CONTROL_CHARACTER"),
+            ("王\u{0}国", "NAME_CONTROL_CHARACTER"),
+            ("652827", "NAME_NOT_A_NAME"),
+            ("王|国", "NAME_NOT_A_NAME"),
+            ("王\u{FFFD}", "NAME_NOT_A_NAME"),
+        ] {
+            assert_eq!(PersonName::parse(text).unwrap_err().code(), code, "{text:?}");
+        }
+        assert_eq!(PersonName::parse(&"王".repeat(101)).unwrap_err().code(), "NAME_TOO_LONG");
+    }
+
+    #[test]
+    fn names_are_compared_after_evening_out() {
+        assert!(same_name("阿依古丽•买买提", "阿依古丽·买买提 "));
+        assert!(!same_name("王建国", "王建军"));
+        assert_eq!(masked_name("阿依古丽·买买提"), "阿***提");
+        assert_eq!(masked_name("王伟"), "王*");
+    }
+}

@@ -1,0 +1,49 @@
+//! Folding of the look-alike characters that keyboards and spreadsheets put into numbers.
+
+/// Full-width forms (U+FF01…U+FF5E) to ASCII, the ideographic and no-break space to a blank.
+///
+/// Rosters typed with a Chinese input method hold `６５２８２７` and `Ｘ`; they mean the same.
+pub fn fold_width(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
+            '\u{3000}' | '\u{00A0}' => ' ',
+            other => other,
+        })
+        .collect()
+}
+
+/// Removes every blank and the invisible marks (zero-width space, byte-order mark) that copying
+/// from web pages and Excel leaves behind.
+pub fn without_blanks(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200B}'..='\u{200F}' | '\u{FEFF}' | '\u{202A}'..='\u{202E}'))
+        .collect()
+}
+
+/// Replaces the middle of a number by stars, so that a person who knows it recognises it and
+/// nobody else learns it: the first `head` and last `tail` characters stay.
+pub fn mask_middle(text: &str, head: usize, tail: usize) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    if characters.len() <= head + tail {
+        return "*".repeat(characters.len());
+    }
+    let last = characters.len() - tail;
+    characters.iter().enumerate().map(|(i, c)| if i < head || i >= last { *c } else { '*' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_width_digits_and_letters_fold_to_ascii() {
+        assert_eq!(fold_width("６５２Ｘ　ｘ"), "652X x");
+    }
+
+    #[test]
+    fn a_short_text_is_masked_completely() {
+        assert_eq!(mask_middle("1234567", 4, 4), "*******");
+        assert_eq!(mask_middle("123456789", 4, 4), "1234*6789");
+    }
+}

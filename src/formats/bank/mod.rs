@@ -1,0 +1,4 @@
+//! Files to and from the paying bank.
+
+pub mod book;
+pub mod neutral;

@@ -1,0 +1,9 @@
+//! Files of the world outside: bytes ⇄ domain values, pure. Nothing here opens a path or knows
+//! the database. Reading collects every fault of a file; writing refuses before the first byte.
+
+pub mod bank;
+pub mod budget;
+pub mod charset;
+pub mod roster;
+pub mod scheme;
+pub mod table;

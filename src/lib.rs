@@ -1,0 +1,10 @@
+//! 发放 (fafang): pays social-insurance benefits to people, month after month, and proves it.
+//!
+//! The modules in the order data flows. `ARCHITECTURE.md` tells the story; a test
+//! (`tests/it/house.rs`) keeps the arrows between them true.
+
+pub mod calculation;
+pub mod domain;
+pub mod formats;
+pub mod reports;
+pub mod training;

@@ -1,0 +1,5 @@
+//! For training and tests only: invented people and a simulated bank. Nothing here is used when
+//! real money moves.
+
+pub mod people;
+pub mod simulated_bank;
