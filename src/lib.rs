@@ -7,4 +7,5 @@ pub mod calculation;
 pub mod domain;
 pub mod formats;
 pub mod reports;
+pub mod storage;
 pub mod training;

@@ -1,0 +1,401 @@
+-- The office as tables. One text for SQLite, PostgreSQL and Citus.
+--
+-- Rules (ARCHITECTURE.md, "One schema"): agency_code first in every key; BIGINT and TEXT only, and
+-- BYTEA for kept files; money in fen, periods yyyymm, dates yyyymmdd, instants RFC 3339 UTC; numbers
+-- are given by the program; no trigger, sequence or default from a clock. This first file may hold many statements,
+-- every later file holds one.
+
+-- A paying office. Code table (a reference table on Citus).
+CREATE TABLE agency (
+    agency_code TEXT NOT NULL PRIMARY KEY, -- GB/T 2260 division code of the lowest paying office
+    name TEXT NOT NULL,
+    created_at TEXT NOT NULL
+);
+
+-- Head of the audit chain. Every writing step locks this row first, so an agency has one writer at
+-- a time on every engine, and different agencies never wait for each other.
+CREATE TABLE audit_head (
+    agency_code TEXT NOT NULL PRIMARY KEY,
+    event_no BIGINT NOT NULL, -- last event written
+    hash TEXT NOT NULL -- its hash
+);
+
+-- Append-only evidence: who did what, when, chained by hashes.
+CREATE TABLE audit_event (
+    agency_code TEXT NOT NULL,
+    event_no BIGINT NOT NULL, -- 1, 2, 3 … without gaps
+    occurred_at TEXT NOT NULL, -- true instant
+    business_date BIGINT NOT NULL, -- 业务日期
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL, -- run.approve
+    subject TEXT NOT NULL, -- what it was done to
+    detail TEXT NOT NULL, -- JSON
+    previous_hash TEXT NOT NULL,
+    hash TEXT NOT NULL, -- SHA-256 over all the above
+    PRIMARY KEY (agency_code, event_no)
+);
+
+-- Last number given, per kind of thing.
+CREATE TABLE counter (
+    agency_code TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, name)
+);
+
+-- Registered users and their roles.
+CREATE TABLE actor (
+    agency_code TEXT NOT NULL,
+    name TEXT NOT NULL,
+    actor_no BIGINT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('maker', 'reviewer', 'approver', 'finance', 'auditor', 'admin')),
+    event_no BIGINT NOT NULL, -- audit event of the last change
+    PRIMARY KEY (agency_code, name)
+);
+
+-- Files as they came or went, byte for byte.
+CREATE TABLE kept_file (
+    agency_code TEXT NOT NULL,
+    digest TEXT NOT NULL, -- SHA-256
+    name TEXT NOT NULL,
+    byte_count BIGINT NOT NULL,
+    content BYTEA NOT NULL,
+    event_no BIGINT NOT NULL, -- audit event that kept it
+    PRIMARY KEY (agency_code, digest)
+);
+
+-- Versions of scheme files. A run keeps the version it was worked out with.
+CREATE TABLE scheme_version (
+    agency_code TEXT NOT NULL,
+    scheme_code TEXT NOT NULL,
+    version BIGINT NOT NULL, -- 1, 2, 3 …; the largest is in force
+    name TEXT NOT NULL,
+    definition TEXT NOT NULL, -- the TOML text as loaded
+    digest TEXT NOT NULL,
+    event_no BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, scheme_code, version)
+);
+
+-- Money allowed by a document. The four amounts are kept totals of the postings.
+CREATE TABLE appropriation (
+    agency_code TEXT NOT NULL,
+    appropriation_no BIGINT NOT NULL, -- order of loading, which is the order of drawing after the scheme's own list
+    year BIGINT NOT NULL,
+    document TEXT NOT NULL, -- 巴财社〔2025〕98号
+    scheme_code TEXT NOT NULL, -- '' when no scheme of this engine draws it
+    project TEXT NOT NULL,
+    function_code TEXT NOT NULL,
+    economic_code TEXT NOT NULL,
+    source TEXT NOT NULL CHECK (source IN ('superior', 'local')),
+    expenditure TEXT NOT NULL CHECK (expenditure IN ('project', 'basic')),
+    appropriated_fen BIGINT NOT NULL CHECK (appropriated_fen >= 0),
+    available_fen BIGINT NOT NULL CHECK (available_fen >= 0),
+    reserved_fen BIGINT NOT NULL CHECK (reserved_fen >= 0),
+    paid_fen BIGINT NOT NULL CHECK (paid_fen >= 0),
+    PRIMARY KEY (agency_code, appropriation_no),
+    UNIQUE (agency_code, year, document, scheme_code, function_code, economic_code, source, expenditure),
+    CHECK (appropriated_fen = available_fen + reserved_fen + paid_fen)
+);
+
+-- One movement on an appropriation. Append-only.
+CREATE TABLE posting (
+    agency_code TEXT NOT NULL,
+    appropriation_no BIGINT NOT NULL,
+    posting_no BIGINT NOT NULL, -- 1, 2, 3 … per agency
+    kind TEXT NOT NULL CHECK (kind IN ('appropriate', 'adjust', 'reserve', 'release', 'pay', 'give_back')),
+    amount_fen BIGINT NOT NULL CHECK (amount_fen > 0 OR kind = 'adjust'),
+    document TEXT NOT NULL, -- of the appropriation or adjustment; '' for movements of runs
+    run_no BIGINT, -- run that moved it
+    file_no BIGINT, -- its file, for pay, release and give_back after issue
+    posted_on BIGINT NOT NULL, -- business date
+    event_no BIGINT NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (agency_code, appropriation_no, posting_no),
+    FOREIGN KEY (agency_code, appropriation_no) REFERENCES appropriation (agency_code, appropriation_no)
+);
+
+-- A person, once per agency.
+CREATE TABLE beneficiary (
+    agency_code TEXT NOT NULL,
+    beneficiary_no BIGINT NOT NULL,
+    citizen_number TEXT NOT NULL, -- normalised, 18 characters where such a form exists
+    name TEXT NOT NULL, -- as on the identity card, separator U+00B7
+    former_unit TEXT NOT NULL,
+    retired_on BIGINT,
+    phone TEXT NOT NULL,
+    PRIMARY KEY (agency_code, beneficiary_no),
+    UNIQUE (agency_code, citizen_number)
+);
+
+-- A person in a scheme, as of now; how it came to be so is in enrolment_event.
+CREATE TABLE enrolment (
+    agency_code TEXT NOT NULL,
+    enrolment_no BIGINT NOT NULL,
+    scheme_code TEXT NOT NULL,
+    beneficiary_no BIGINT NOT NULL,
+    category TEXT NOT NULL,
+    first_period BIGINT NOT NULL,
+    last_period BIGINT, -- last month owed
+    stop_reason TEXT CHECK (stop_reason IN ('death', 'moved', 'ineligible', 'roster', 'other')),
+    bank_code TEXT NOT NULL,
+    account_number TEXT NOT NULL,
+    account_holder TEXT NOT NULL, -- 户名, the bank's spelling
+    holder_relation TEXT NOT NULL, -- why the holder is another person
+    account_set_by TEXT NOT NULL, -- who entered the account: may not approve its payment
+    import_no BIGINT NOT NULL, -- roster import that enrolled the person
+    changed_event_no BIGINT NOT NULL, -- audit event of the last change
+    PRIMARY KEY (agency_code, enrolment_no),
+    UNIQUE (agency_code, scheme_code, beneficiary_no),
+    FOREIGN KEY (agency_code, beneficiary_no) REFERENCES beneficiary (agency_code, beneficiary_no),
+    CHECK ((last_period IS NULL) = (stop_reason IS NULL))
+);
+
+-- What happened to an enrolment after it began. Append-only.
+CREATE TABLE enrolment_event (
+    agency_code TEXT NOT NULL,
+    enrolment_no BIGINT NOT NULL,
+    seq_no BIGINT NOT NULL, -- 1, 2, 3 … per enrolment
+    kind TEXT NOT NULL CHECK (kind IN ('stopped', 'suspended', 'resumed', 'account', 'category', 'first_month')),
+    period BIGINT, -- last month owed, first suspended, first paid again, new first month
+    back_paid BIGINT CHECK (back_paid IN (0, 1)), -- resumed: suspended months are owed after all
+    reason TEXT NOT NULL,
+    old_value TEXT NOT NULL,
+    new_value TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_on BIGINT NOT NULL,
+    event_no BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, enrolment_no, seq_no),
+    FOREIGN KEY (agency_code, enrolment_no) REFERENCES enrolment (agency_code, enrolment_no),
+    CHECK ((kind = 'resumed') = (back_paid IS NOT NULL))
+);
+
+-- A roster file that took effect.
+CREATE TABLE roster_import (
+    agency_code TEXT NOT NULL,
+    import_no BIGINT NOT NULL,
+    scheme_code TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    digest TEXT NOT NULL, -- kept_file
+    row_count BIGINT NOT NULL,
+    new_count BIGINT NOT NULL,
+    changed_count BIGINT NOT NULL,
+    missing_count BIGINT NOT NULL, -- in force but not in the file: reported, never stopped
+    imported_by TEXT NOT NULL,
+    imported_on BIGINT NOT NULL,
+    event_no BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, import_no),
+    UNIQUE (agency_code, scheme_code, digest)
+);
+
+-- What is paid together. Moved only by UPDATE … WHERE status = expected.
+CREATE TABLE run (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL, -- last release period
+    run_no BIGINT NOT NULL,
+    run_code TEXT NOT NULL,
+    scheme_code TEXT NOT NULL,
+    scheme_version BIGINT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('regular', 'supplementary')),
+    first_period BIGINT NOT NULL CHECK (first_period <= period),
+    payment_count BIGINT NOT NULL CHECK (payment_count > 0),
+    total_fen BIGINT NOT NULL CHECK (total_fen > 0),
+    status TEXT NOT NULL CHECK (status IN ('prepared', 'submitted', 'reviewed', 'approved', 'issued', 'settled', 'cancelled')),
+    prepared_by TEXT NOT NULL,
+    prepared_on BIGINT NOT NULL,
+    prepared_at TEXT NOT NULL,
+    prepared_event_no BIGINT NOT NULL,
+    submitted_by TEXT,
+    submitted_on BIGINT,
+    submitted_at TEXT,
+    digest TEXT, -- SHA-256 over the frozen payments
+    reviewed_by TEXT,
+    reviewed_on BIGINT,
+    reviewed_at TEXT,
+    approved_by TEXT,
+    approved_on BIGINT,
+    approved_at TEXT,
+    issued_by TEXT,
+    issued_on BIGINT,
+    issued_at TEXT,
+    ended_by TEXT, -- who cancelled it, or sent it back to prepared
+    ended_on BIGINT,
+    ended_at TEXT,
+    ended_reason TEXT,
+    PRIMARY KEY (agency_code, period, run_no),
+    UNIQUE (agency_code, run_code),
+    -- four eyes
+    CHECK (reviewed_by IS NULL OR (reviewed_by <> prepared_by AND reviewed_by <> submitted_by)),
+    CHECK (approved_by IS NULL OR (approved_by <> prepared_by AND approved_by <> submitted_by AND approved_by <> reviewed_by)),
+    -- a state has the signatures it needs
+    CHECK (status NOT IN ('submitted', 'reviewed', 'approved', 'issued', 'settled') OR (submitted_by IS NOT NULL AND digest IS NOT NULL)),
+    CHECK (status NOT IN ('reviewed', 'approved', 'issued', 'settled') OR reviewed_by IS NOT NULL),
+    CHECK (status NOT IN ('approved', 'issued', 'settled') OR approved_by IS NOT NULL),
+    CHECK ((status IN ('issued', 'settled')) = (issued_by IS NOT NULL)),
+    CHECK (status <> 'prepared' OR (submitted_by IS NULL AND digest IS NULL AND reviewed_by IS NULL AND approved_by IS NULL)),
+    CHECK (status <> 'cancelled' OR (ended_by IS NOT NULL AND ended_reason IS NOT NULL))
+);
+
+-- Which stretch of a run's money comes from which appropriation.
+CREATE TABLE run_draw (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL,
+    run_no BIGINT NOT NULL,
+    draw_no BIGINT NOT NULL,
+    appropriation_no BIGINT NOT NULL,
+    from_fen BIGINT NOT NULL, -- of the run's payments laid end to end, included
+    to_fen BIGINT NOT NULL CHECK (to_fen > from_fen), -- excluded
+    PRIMARY KEY (agency_code, period, run_no, draw_no),
+    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no),
+    FOREIGN KEY (agency_code, appropriation_no) REFERENCES appropriation (agency_code, appropriation_no)
+);
+
+-- One credit to one account, frozen. Never updated.
+CREATE TABLE payment (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL, -- of the run
+    run_no BIGINT NOT NULL,
+    line_no BIGINT NOT NULL, -- 1, 2, 3 …, by bank, then by roster
+    enrolment_no BIGINT NOT NULL,
+    beneficiary_no BIGINT NOT NULL,
+    citizen_number TEXT NOT NULL,
+    name TEXT NOT NULL,
+    bank_code TEXT NOT NULL,
+    account_number TEXT NOT NULL,
+    account_holder TEXT NOT NULL,
+    amount_fen BIGINT NOT NULL CHECK (amount_fen > 0),
+    offset_fen BIGINT NOT NULL, -- fen of all earlier lines
+    PRIMARY KEY (agency_code, period, run_no, line_no),
+    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no)
+);
+
+-- The part of one claim that one payment covers, with its trace. Never updated.
+CREATE TABLE cover (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL, -- the benefit month
+    enrolment_no BIGINT NOT NULL,
+    run_no BIGINT NOT NULL,
+    run_period BIGINT NOT NULL,
+    line_no BIGINT NOT NULL,
+    amount_fen BIGINT NOT NULL CHECK (amount_fen > 0),
+    claim_fen BIGINT NOT NULL, -- owed for the month when prepared
+    covered_fen BIGINT NOT NULL, -- covered before
+    PRIMARY KEY (agency_code, period, enrolment_no, run_no),
+    FOREIGN KEY (agency_code, run_period, run_no, line_no) REFERENCES payment (agency_code, period, run_no, line_no),
+    FOREIGN KEY (agency_code, enrolment_no) REFERENCES enrolment (agency_code, enrolment_no),
+    CHECK (amount_fen <= claim_fen - covered_fen)
+);
+
+-- Bytes sent to one bank for one run, with what became of its rows (kept totals).
+CREATE TABLE payment_file (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL,
+    run_no BIGINT NOT NULL,
+    file_no BIGINT NOT NULL,
+    file_ref TEXT NOT NULL,
+    name TEXT NOT NULL,
+    bank_code TEXT NOT NULL,
+    layout_code TEXT NOT NULL,
+    part BIGINT NOT NULL,
+    parts BIGINT NOT NULL,
+    pay_date BIGINT NOT NULL,
+    first_line_no BIGINT NOT NULL, -- its payments are the lines from here …
+    last_line_no BIGINT NOT NULL, -- … to here, without the withheld ones
+    row_count BIGINT NOT NULL CHECK (row_count > 0),
+    total_fen BIGINT NOT NULL,
+    digest TEXT NOT NULL, -- kept_file
+    status TEXT NOT NULL CHECK (status IN ('written', 'answered')),
+    open_rows BIGINT NOT NULL,
+    open_fen BIGINT NOT NULL,
+    credited_rows BIGINT NOT NULL,
+    credited_fen BIGINT NOT NULL,
+    rejected_rows BIGINT NOT NULL,
+    rejected_fen BIGINT NOT NULL,
+    returned_rows BIGINT NOT NULL,
+    returned_fen BIGINT NOT NULL,
+    event_no BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, period, run_no, file_no),
+    UNIQUE (agency_code, file_ref),
+    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no),
+    FOREIGN KEY (agency_code, digest) REFERENCES kept_file (agency_code, digest),
+    CHECK (row_count = open_rows + credited_rows + rejected_rows + returned_rows),
+    CHECK (total_fen = open_fen + credited_fen + rejected_fen + returned_fen)
+);
+
+-- An answer of the bank that was taken in.
+CREATE TABLE bank_return (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL,
+    run_no BIGINT NOT NULL,
+    file_no BIGINT NOT NULL,
+    return_no BIGINT NOT NULL, -- 1, 2 … per file
+    kind TEXT NOT NULL CHECK (kind IN ('return', 'late_return')),
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL, -- kept_file
+    row_count BIGINT NOT NULL,
+    received_by TEXT NOT NULL,
+    received_on BIGINT NOT NULL,
+    event_no BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, period, run_no, file_no, return_no),
+    UNIQUE (agency_code, digest),
+    FOREIGN KEY (agency_code, period, run_no, file_no) REFERENCES payment_file (agency_code, period, run_no, file_no)
+);
+
+-- What became of a payment, where it is not simply "credited with its file". Append-only; the last row counts.
+CREATE TABLE payment_outcome (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL,
+    run_no BIGINT NOT NULL,
+    line_no BIGINT NOT NULL,
+    seq_no BIGINT NOT NULL, -- 1, 2 … per payment
+    kind TEXT NOT NULL CHECK (kind IN ('withheld', 'open', 'credited', 'rejected', 'returned')),
+    reason_class TEXT NOT NULL, -- '' when there is none
+    reason_code TEXT NOT NULL, -- the bank's
+    reason_text TEXT NOT NULL,
+    bank_ref TEXT NOT NULL,
+    outcome_on BIGINT NOT NULL, -- the bank's date, else the business date
+    file_no BIGINT, -- the answer that said so
+    return_no BIGINT,
+    event_no BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, period, run_no, line_no, seq_no),
+    FOREIGN KEY (agency_code, period, run_no, line_no) REFERENCES payment (agency_code, period, run_no, line_no)
+);
+
+-- A person may not be paid until a clerk has resolved something.
+CREATE TABLE hold (
+    agency_code TEXT NOT NULL,
+    hold_no BIGINT NOT NULL,
+    beneficiary_no BIGINT NOT NULL,
+    reason_class TEXT NOT NULL,
+    note TEXT NOT NULL,
+    opened_on BIGINT NOT NULL,
+    opened_by TEXT NOT NULL,
+    opened_event_no BIGINT NOT NULL,
+    cleared_on BIGINT,
+    cleared_by TEXT,
+    cleared_event_no BIGINT,
+    resolution TEXT,
+    PRIMARY KEY (agency_code, hold_no),
+    FOREIGN KEY (agency_code, beneficiary_no) REFERENCES beneficiary (agency_code, beneficiary_no),
+    CHECK ((cleared_on IS NULL) = (cleared_by IS NULL) AND (cleared_on IS NULL) = (resolution IS NULL) AND (cleared_on IS NULL) = (cleared_event_no IS NULL))
+);
+
+-- A difference between what we sent and what came back, until someone explains it.
+CREATE TABLE finding (
+    agency_code TEXT NOT NULL,
+    finding_no BIGINT NOT NULL,
+    code TEXT NOT NULL,
+    period BIGINT, -- of the run, when it concerns one
+    run_no BIGINT,
+    file_no BIGINT,
+    line_no BIGINT,
+    amount_fen BIGINT NOT NULL, -- money in question, 0 if none
+    message TEXT NOT NULL,
+    opened_on BIGINT NOT NULL,
+    opened_event_no BIGINT NOT NULL,
+    explained_on BIGINT,
+    explained_by TEXT,
+    explained_event_no BIGINT,
+    explanation TEXT,
+    PRIMARY KEY (agency_code, finding_no),
+    CHECK ((explained_on IS NULL) = (explained_by IS NULL) AND (explained_on IS NULL) = (explanation IS NULL) AND (explained_on IS NULL) = (explained_event_no IS NULL))
+);

@@ -1,0 +1,214 @@
+//! Cover: which part of which claim is in flight or credited, and what became of it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::engine::Tx;
+use super::error::StorageError;
+use super::payment::outcome_kind;
+use super::period;
+use crate::domain::money::Money;
+use crate::domain::payment::{Cover, OutcomeKind, PaymentState};
+use crate::domain::period::Period;
+use crate::domain::run::Run;
+use crate::values;
+
+statements! {
+    /// One row per enrolment, its months in a text: a third of the time of one row per month.
+    COVERED = "SELECT c.enrolment_no, STRING_AGG(CAST(c.period AS TEXT) || '=' || CAST(c.amount_fen AS TEXT), ',') FROM cover c \
+               JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no \
+               LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
+                   AND o.line_no = c.line_no AND o.kind IN ('withheld', 'rejected', 'returned') \
+               WHERE c.agency_code = $1 AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NULL \
+               GROUP BY c.enrolment_no";
+    OF_RUN = "SELECT line_no, period, amount_fen, claim_fen, covered_fen FROM cover \
+              WHERE agency_code = $1 AND run_period = $2 AND run_no = $3 ORDER BY line_no, period";
+    /// Sums per month and state; a state is told by run, file and last outcome together.
+    BY_MONTH = "SELECT c.period, r.period, r.run_no, r.status, f.status, o.kind, COUNT(*), CAST(COALESCE(SUM(c.amount_fen), 0) AS BIGINT) \
+                FROM cover c \
+                JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no \
+                LEFT JOIN payment_file f ON f.agency_code = c.agency_code AND f.period = c.run_period AND f.run_no = c.run_no \
+                    AND c.line_no BETWEEN f.first_line_no AND f.last_line_no \
+                LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
+                    AND o.line_no = c.line_no AND o.seq_no = (SELECT MAX(x.seq_no) FROM payment_outcome x \
+                        WHERE x.agency_code = c.agency_code AND x.period = c.run_period AND x.run_no = c.run_no AND x.line_no = c.line_no) \
+                WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 \
+                GROUP BY c.period, r.period, r.run_no, r.status, f.status, o.kind \
+                ORDER BY c.period, r.run_no, f.status, o.kind";
+    /// Every cover of some months with what became of it.
+    TRACES = "SELECT c.enrolment_no, c.period, c.amount_fen, r.run_code, c.line_no, r.status, f.status, o.kind, o.reason_class, o.reason_text, o.outcome_on \
+              FROM cover c \
+              JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no \
+              LEFT JOIN payment_file f ON f.agency_code = c.agency_code AND f.period = c.run_period AND f.run_no = c.run_no \
+                  AND c.line_no BETWEEN f.first_line_no AND f.last_line_no \
+              LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
+                  AND o.line_no = c.line_no AND o.seq_no = (SELECT MAX(x.seq_no) FROM payment_outcome x \
+                      WHERE x.agency_code = c.agency_code AND x.period = c.run_period AND x.run_no = c.run_no AND x.line_no = c.line_no) \
+              WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 AND r.status <> 'cancelled' \
+              ORDER BY c.enrolment_no, c.period, r.run_no";
+}
+
+/// Covered amount by enrolment and month.
+pub type Covered = HashMap<i64, BTreeMap<Period, Money>>;
+
+/// In flight and credited together, per enrolment and month.
+///
+/// # Errors
+/// The database's.
+pub async fn covered(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Covered, StorageError> {
+    let rows: Vec<(i64, String)> = tx.fetch_all(COVERED, values![agency, scheme]).await?;
+    rows.into_iter().map(|(enrolment_no, months)| Ok((enrolment_no, parse_months(&months)?))).collect()
+}
+
+fn parse_months(text: &str) -> Result<BTreeMap<Period, Money>, StorageError> {
+    let mut months: BTreeMap<Period, Money> = BTreeMap::new();
+    for part in text.split(',') {
+        let (month, fen) = part
+            .split_once('=')
+            .and_then(|(m, f)| Some((m.parse().ok()?, f.parse().ok()?)))
+            .ok_or_else(|| StorageError::inconsistent("cover", part, "无法读取"))?;
+        *months.entry(period("cover", month)?).or_default() += Money(fen);
+    }
+    Ok(months)
+}
+
+/// What each payment of a run covers.
+///
+/// # Errors
+/// The database's.
+pub async fn of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<HashMap<i64, Vec<Cover>>, StorageError> {
+    let rows: Vec<(i64, i64, i64, i64, i64)> = tx.fetch_all(OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
+    let mut covers: HashMap<i64, Vec<Cover>> = HashMap::new();
+    for (line_no, month, amount, claim, covered) in rows {
+        covers.entry(line_no).or_default().push(Cover {
+            period: period("cover", month)?,
+            amount: Money(amount),
+            claim: Money(claim),
+            covered_before: Money(covered),
+        });
+    }
+    Ok(covers)
+}
+
+/// The state that run, file and last outcome tell together.
+///
+/// # Errors
+/// When a stored word is unknown.
+pub fn payment_state(run_status: &str, file_status: Option<&str>, last_outcome: Option<&str>) -> Result<PaymentState, StorageError> {
+    if let Some(kind) = last_outcome {
+        return Ok(match outcome_kind(kind)? {
+            OutcomeKind::Withheld => PaymentState::Withheld,
+            OutcomeKind::Open => PaymentState::Sent,
+            OutcomeKind::Credited => PaymentState::Credited,
+            OutcomeKind::Rejected => PaymentState::Rejected,
+            OutcomeKind::Returned => PaymentState::Returned,
+        });
+    }
+    match (run_status, file_status) {
+        ("prepared" | "submitted" | "reviewed", _) => Ok(PaymentState::Planned),
+        ("cancelled", _) => Ok(PaymentState::Cancelled),
+        ("approved", _) => Ok(PaymentState::Approved),
+        ("issued" | "settled", Some("answered")) => Ok(PaymentState::Credited),
+        ("issued" | "settled", Some("written")) => Ok(PaymentState::Sent),
+        (run, file) => Err(StorageError::inconsistent("payment_file", run, format!("支付文件状态 {file:?}"))),
+    }
+}
+
+/// Sum of covers of one month, one run and one state.
+#[derive(Debug, Clone)]
+pub struct MonthSum {
+    /// The benefit month.
+    pub period: Period,
+    /// Last period of the run: later than `period` means back-pay.
+    pub run_period: Period,
+    /// The run.
+    pub run_no: i64,
+    /// What became of it.
+    pub state: PaymentState,
+    /// Number of covers.
+    pub count: i64,
+    /// Their sum.
+    pub amount: Money,
+}
+
+type MonthRow = (i64, i64, i64, String, Option<String>, Option<String>, i64, i64);
+
+/// Sums per month, run and state for the months from `first` to `last`.
+///
+/// # Errors
+/// The database's.
+pub async fn by_month(tx: &mut Tx, agency: &str, scheme: &str, first: Period, last: Period) -> Result<Vec<MonthSum>, StorageError> {
+    let rows: Vec<MonthRow> = tx.fetch_all(BY_MONTH, values![agency, scheme, first.number(), last.number()]).await?;
+    rows.into_iter()
+        .map(|(month, run_period, run_no, run, file, outcome, count, fen)| {
+            Ok(MonthSum {
+                period: period("cover", month)?,
+                run_period: period("run", run_period)?,
+                run_no,
+                state: payment_state(&run, file.as_deref(), outcome.as_deref())?,
+                count,
+                amount: Money(fen),
+            })
+        })
+        .collect()
+}
+
+/// One cover and what became of it.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// Whose.
+    pub enrolment_no: i64,
+    /// The benefit month.
+    pub period: Period,
+    /// How much.
+    pub amount: Money,
+    /// In which run.
+    pub run_code: String,
+    /// On which line.
+    pub line_no: i64,
+    /// What became of it.
+    pub state: PaymentState,
+    /// Why, in the words of the bank or of the engine.
+    pub reason: String,
+    /// Our class of the reason, `''` for none.
+    pub reason_class: String,
+    /// When, for states that an outcome row tells.
+    pub on: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct TraceRow(
+    i64,
+    i64,
+    i64,
+    String,
+    i64,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
+);
+
+/// Every cover of the months from `first` to `last`, by enrolment and month, without cancelled runs.
+///
+/// # Errors
+/// The database's.
+pub async fn traces(tx: &mut Tx, agency: &str, scheme: &str, first: Period, last: Period) -> Result<Vec<Trace>, StorageError> {
+    let rows: Vec<TraceRow> = tx.fetch_all(TRACES, values![agency, scheme, first.number(), last.number()]).await?;
+    rows.into_iter()
+        .map(|TraceRow(enrolment_no, month, fen, run_code, line_no, run, file, outcome, class, text, on)| {
+            Ok(Trace {
+                enrolment_no,
+                period: period("cover", month)?,
+                amount: Money(fen),
+                run_code,
+                line_no,
+                state: payment_state(&run, file.as_deref(), outcome.as_deref())?,
+                reason: text.unwrap_or_default(),
+                reason_class: class.unwrap_or_default(),
+                on,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,419 @@
+//! The only file that knows SQLite from PostgreSQL.
+//!
+//! The schema is narrow (BIGINT, TEXT, bytes), so one [`Value`] binds everything, one SQL text with
+//! `$1` placeholders runs on both engines, and a row type is any `FromRow` that both can read.
+//! Per engine stay: how to open, how a transaction begins, how rows go in in bulk.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite, Transaction};
+
+use super::error::StorageError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Rows per INSERT on SQLite: one statement text that stays in the statement cache.
+const SQLITE_ROWS_PER_INSERT: usize = 400;
+
+/// SQLite's limit on parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER of the bundled build).
+const SQLITE_PARAMETERS: usize = 32_766;
+
+/// Bytes collected before a piece of COPY is sent to PostgreSQL.
+const COPY_PIECE: usize = 1 << 20;
+
+/// A value for a placeholder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// BIGINT, or its NULL.
+    Int(Option<i64>),
+    /// TEXT, or its NULL.
+    Text(Option<String>),
+    /// Bytes of a kept file.
+    Bytes(Vec<u8>),
+}
+
+impl From<i64> for Value {
+    fn from(n: i64) -> Value {
+        Value::Int(Some(n))
+    }
+}
+
+impl From<Option<i64>> for Value {
+    fn from(n: Option<i64>) -> Value {
+        Value::Int(n)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(Some(text.to_string()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value::Text(Some(text))
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Value {
+        Value::Text(Some(text.clone()))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(text: Option<String>) -> Value {
+        Value::Text(text)
+    }
+}
+
+impl From<Option<&str>> for Value {
+    fn from(text: Option<&str>) -> Value {
+        Value::Text(text.map(str::to_string))
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Value {
+        Value::Bytes(bytes)
+    }
+}
+
+/// Placeholders' values in order: `values![agency, run_no]`.
+#[macro_export]
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$($crate::storage::engine::Value::from($value)),*] };
+}
+
+/// What both engines can read a row into.
+pub trait Record: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+impl<T> Record for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// An open database.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// One file, one office.
+    Sqlite(SqlitePool),
+    /// A server.
+    Postgres(PgPool),
+}
+
+/// A transaction. Dropped without [`Tx::commit`], nothing happened.
+#[derive(Debug)]
+pub enum Tx {
+    /// On SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs the body with the engine's own connection.
+macro_rules! on {
+    ($tx:expr, $connection:ident => $body:expr) => {
+        match $tx {
+            Tx::Sqlite(tx) => {
+                let $connection = &mut **tx;
+                $body
+            }
+            Tx::Postgres(tx) => {
+                let $connection = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+/// Binds all values to a query of either engine.
+macro_rules! bind_all {
+    ($query:expr, $values:expr) => {{
+        let mut query = $query;
+        for value in $values {
+            query = match value {
+                Value::Int(n) => query.bind(n),
+                Value::Text(text) => query.bind(text),
+                Value::Bytes(bytes) => query.bind(bytes),
+            };
+        }
+        query
+    }};
+}
+
+impl Database {
+    /// Opens a database that exists, and brings its schema up to this program's.
+    ///
+    /// `url` is `postgres://…`, or `sqlite:PATH`, or just a path.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be reached, or it was made by a newer program.
+    pub async fn open(url: &str) -> Result<Database, StorageError> {
+        Self::connect(url, false).await
+    }
+
+    /// Opens a database, making the SQLite file if there is none.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub async fn create(url: &str) -> Result<Database, StorageError> {
+        Self::connect(url, true).await
+    }
+
+    async fn connect(url: &str, create: bool) -> Result<Database, StorageError> {
+        let database = if is_postgres(url) {
+            let options = PgConnectOptions::from_str(url)?;
+            Database::Postgres(PgPoolOptions::new().max_connections(8).connect_with(options).await?)
+        } else {
+            let path = sqlite_path(url);
+            if !create && !Path::new(path).exists() {
+                return Err(StorageError::NoDatabase { path: path.to_string() });
+            }
+            let options = SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(create)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(Duration::from_secs(10));
+            Database::Sqlite(SqlitePoolOptions::new().max_connections(4).connect_with(options).await?)
+        };
+        database.migrate().await?;
+        Ok(database)
+    }
+
+    /// Applies what is missing; costs one query when nothing is.
+    async fn migrate(&self) -> Result<(), StorageError> {
+        const APPLIED: &str = "SELECT COALESCE(MAX(version), 0), COUNT(*) FROM _sqlx_migrations WHERE success";
+        let applied: Result<(i64, i64), sqlx::Error> = match self {
+            Database::Sqlite(pool) => sqlx::query_as(APPLIED).fetch_one(pool).await,
+            Database::Postgres(pool) => sqlx::query_as(APPLIED).fetch_one(pool).await,
+        };
+        let newest = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
+        match applied {
+            Ok((version, _)) if version == newest => Ok(()),
+            Ok((version, _)) if version > newest => Err(StorageError::NewerDatabase { found: version, known: newest }),
+            // Behind, or the table is not there yet.
+            _ => match self {
+                Database::Sqlite(pool) => Ok(MIGRATIONS.run(pool).await?),
+                Database::Postgres(pool) => Ok(MIGRATIONS.run(pool).await?),
+            },
+        }
+    }
+
+    /// Begins a writing transaction. On SQLite it takes the write lock at once, so that a
+    /// transaction that has read never fails when it comes to write.
+    ///
+    /// # Errors
+    /// When the database is busy or gone.
+    pub async fn write(&self) -> Result<Tx, StorageError> {
+        Ok(match self {
+            Database::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Database::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Begins a reading transaction: one unchanging picture for as long as it lasts.
+    ///
+    /// # Errors
+    /// When the database is gone.
+    pub async fn read(&self) -> Result<Tx, StorageError> {
+        Ok(match self {
+            Database::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+            Database::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?)
+            }
+        })
+    }
+
+    /// Closes all connections; on SQLite this folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        match self {
+            Database::Sqlite(pool) => pool.close().await,
+            Database::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn engine(&self) -> &'static str {
+        match self {
+            Database::Sqlite(_) => "sqlite",
+            Database::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Writes a consistent copy of a SQLite database to `path`.
+    ///
+    /// # Errors
+    /// On PostgreSQL, whose own tools do this; or when the copy cannot be written.
+    pub async fn copy_to(&self, path: &str) -> Result<(), StorageError> {
+        match self {
+            Database::Sqlite(pool) => {
+                sqlx::query("VACUUM INTO $1").bind(path.to_string()).execute(pool).await?;
+                Ok(())
+            }
+            Database::Postgres(_) => Err(StorageError::NotOnThisEngine { what: "backup", use_instead: "pg_dump" }),
+        }
+    }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// The path in `sqlite:PATH`, `sqlite://PATH` or `PATH`.
+pub fn sqlite_path(url: &str) -> &str {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    path.strip_prefix("//").unwrap_or(path)
+}
+
+impl Tx {
+    /// Runs a statement; the number of rows it touched.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StorageError> {
+        Ok(on!(self, connection => bind_all!(sqlx::query(sql), values).execute(connection).await?.rows_affected()))
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn fetch_all<T: Record>(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<T>, StorageError> {
+        Ok(on!(self, connection => bind_all!(sqlx::query_as::<_, T>(sql), values).fetch_all(connection).await?))
+    }
+
+    /// The row of a query, if there is one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn fetch_optional<T: Record>(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Option<T>, StorageError> {
+        Ok(on!(self, connection => bind_all!(sqlx::query_as::<_, T>(sql), values).fetch_optional(connection).await?))
+    }
+
+    /// The row of a query that always has one (an aggregate, a RETURNING).
+    ///
+    /// # Errors
+    /// The database's; also when there is no row.
+    pub async fn fetch_one<T: Record>(&mut self, sql: &'static str, values: Vec<Value>) -> Result<T, StorageError> {
+        Ok(on!(self, connection => bind_all!(sqlx::query_as::<_, T>(sql), values).fetch_one(connection).await?))
+    }
+
+    /// Puts many rows into a table: chunked INSERTs on SQLite, COPY on PostgreSQL. Each row has
+    /// one value per column; bytes are not taken.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn insert_rows(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), StorageError> {
+        match self {
+            Tx::Sqlite(tx) => insert_chunked(tx, table, columns, rows).await,
+            Tx::Postgres(tx) => copy_in(tx, table, columns, rows).await,
+        }
+    }
+
+    /// Parses a statement against the schema without running it: how a test finds a typo.
+    ///
+    /// # Errors
+    /// The database's complaint.
+    pub async fn prepare(&mut self, sql: &'static str) -> Result<(), StorageError> {
+        use sqlx::{Executor, SqlSafeStr};
+        on!(self, connection => { connection.prepare(sql.into_sql_str()).await?; });
+        Ok(())
+    }
+
+    /// Makes everything done in this transaction last.
+    ///
+    /// # Errors
+    /// The database's; then nothing lasts.
+    pub async fn commit(self) -> Result<(), StorageError> {
+        match self {
+            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+async fn insert_chunked(
+    tx: &mut Transaction<'static, Sqlite>,
+    table: &str,
+    columns: &[&str],
+    rows: Vec<Vec<Value>>,
+) -> Result<(), StorageError> {
+    let per_insert = SQLITE_ROWS_PER_INSERT.min(SQLITE_PARAMETERS / columns.len());
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let chunk: Vec<Vec<Value>> = rows.by_ref().take(per_insert).collect();
+        // Bare `?`: SQLite looks numbered parameters up one by one, which is quadratic.
+        let row = format!("({})", vec!["?"; columns.len()].join(","));
+        let all = vec![row.as_str(); chunk.len()].join(",");
+        let sql = format!("INSERT INTO {table} ({}) VALUES {all}", columns.join(","));
+        let query: Query<'_, Sqlite, SqliteArguments> = sqlx::query(AssertSqlSafe(sql));
+        bind_all!(query, chunk.into_iter().flatten()).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+async fn copy_in(
+    tx: &mut Transaction<'static, Postgres>,
+    table: &str,
+    columns: &[&str],
+    rows: Vec<Vec<Value>>,
+) -> Result<(), StorageError> {
+    let statement = format!("COPY {table} ({}) FROM STDIN", columns.join(","));
+    let mut copy = tx.copy_in_raw(&statement).await?;
+    let mut piece = String::with_capacity(COPY_PIECE + 4096);
+    for row in rows {
+        for (i, value) in row.iter().enumerate() {
+            if i > 0 {
+                piece.push('\t');
+            }
+            match value {
+                Value::Int(Some(n)) => {
+                    let _ = write!(piece, "{n}");
+                }
+                Value::Text(Some(text)) => escape_for_copy(text, &mut piece),
+                Value::Int(None) | Value::Text(None) => piece.push_str("\\N"),
+                Value::Bytes(_) => return Err(StorageError::NotOnThisEngine { what: "bulk bytes", use_instead: "execute" }),
+            }
+        }
+        piece.push('\n');
+        if piece.len() >= COPY_PIECE {
+            copy.send(piece.as_bytes()).await?;
+            piece.clear();
+        }
+    }
+    copy.send(piece.as_bytes()).await?;
+    copy.finish().await?;
+    Ok(())
+}
+
+/// COPY's text form: backslash, tab and line ends are escaped.
+fn escape_for_copy(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            other => out.push(other),
+        }
+    }
+}
+
+// Named so that the argument types of both engines are spelled once.
+#[expect(dead_code, reason = "documents which argument types the macros bind to")]
+type Arguments = (SqliteArguments, PgArguments);

@@ -1,0 +1,108 @@
+//! Holds on people.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+
+use super::engine::Tx;
+use super::error::StorageError;
+use super::{counter, date};
+use crate::domain::bank::ReasonClass;
+use crate::domain::hold::Hold;
+use crate::domain::period::date_number;
+use crate::values;
+
+statements! {
+    INSERT = "INSERT INTO hold (agency_code, hold_no, beneficiary_no, reason_class, note, opened_on, opened_by, opened_event_no) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    OPEN = "SELECT hold_no, beneficiary_no, reason_class, note, opened_on, opened_event_no FROM hold \
+            WHERE agency_code = $1 AND cleared_on IS NULL ORDER BY hold_no";
+    CLEAR = "UPDATE hold SET cleared_on = $3, cleared_by = $4, cleared_event_no = $5, resolution = $6 \
+             WHERE agency_code = $1 AND hold_no = $2 AND cleared_on IS NULL";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    hold_no: i64,
+    beneficiary_no: i64,
+    reason_class: String,
+    note: String,
+    opened_on: i64,
+    opened_event_no: i64,
+}
+
+/// Open holds, with the audit event that opened each.
+pub type OpenHolds = Vec<(Hold, i64)>;
+
+/// Opens a hold and returns its number.
+///
+/// # Errors
+/// The database's.
+#[expect(clippy::too_many_arguments, reason = "a hold is exactly these facts")]
+pub async fn insert(
+    tx: &mut Tx,
+    agency: &str,
+    beneficiary_no: i64,
+    reason: ReasonClass,
+    note: &str,
+    by: &str,
+    on: NaiveDate,
+    event_no: i64,
+) -> Result<i64, StorageError> {
+    let hold_no = counter::take(tx, agency, "hold", 1).await?;
+    tx.execute(INSERT, values![agency, hold_no, beneficiary_no, reason.code(), note, date_number(on), by, event_no]).await?;
+    Ok(hold_no)
+}
+
+/// All open holds.
+///
+/// # Errors
+/// The database's.
+pub async fn open(tx: &mut Tx, agency: &str) -> Result<OpenHolds, StorageError> {
+    let rows: Vec<Row> = tx.fetch_all(OPEN, values![agency]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let reason = reason_class(&row.reason_class)?;
+            let opened_on = date("hold", row.opened_on)?;
+            let hold = Hold { no: row.hold_no, beneficiary_no: row.beneficiary_no, reason, note: row.note, opened_on };
+            Ok((hold, row.opened_event_no))
+        })
+        .collect()
+}
+
+/// Open holds by person: the first of each, with the audit event that opened it.
+///
+/// # Errors
+/// The database's.
+pub async fn open_by_person(tx: &mut Tx, agency: &str) -> Result<HashMap<i64, (Hold, i64)>, StorageError> {
+    let mut holds = open(tx, agency).await?;
+    holds.reverse();
+    Ok(holds.into_iter().map(|(hold, event)| (hold.beneficiary_no, (hold, event))).collect())
+}
+
+/// Clears an open hold; false when it was not open.
+///
+/// # Errors
+/// The database's.
+pub async fn clear(
+    tx: &mut Tx,
+    agency: &str,
+    hold_no: i64,
+    by: &str,
+    on: NaiveDate,
+    event_no: i64,
+    resolution: &str,
+) -> Result<bool, StorageError> {
+    Ok(tx.execute(CLEAR, values![agency, hold_no, date_number(on), by, event_no, resolution]).await? == 1)
+}
+
+/// A stored reason class.
+///
+/// # Errors
+/// When the word is unknown.
+pub fn reason_class(code: &str) -> Result<ReasonClass, StorageError> {
+    ReasonClass::ALL
+        .into_iter()
+        .find(|class| class.code() == code)
+        .ok_or_else(|| StorageError::inconsistent("hold", code, "没有这种原因"))
+}

@@ -1,0 +1,65 @@
+//! The nouns as tables: one file per noun, each with its statements, row types and conversions.
+//!
+//! How to add a table: a migration file with one statement (`agency_code` first in its key), a file
+//! here with its statements in [`statements!`], and its name in [`all_statements`], which lets a
+//! test prepare every statement on both engines. Nothing here decides anything about the business.
+
+pub mod engine;
+pub mod error;
+
+/// Declares the statements of a file as constants, and lists them for the test that prepares each
+/// one on every engine.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
+        $($(#[$doc])* const $name: &str = $sql;)+
+        /// Every statement of this file, by name.
+        pub(super) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),+];
+    };
+}
+
+pub mod actor;
+pub mod agency;
+pub mod appropriation;
+pub mod audit_event;
+pub mod counter;
+pub mod cover;
+pub mod enrolment;
+pub mod finding;
+pub mod hold;
+pub mod kept_file;
+pub mod payment;
+pub mod payment_file;
+pub mod run;
+pub mod scheme;
+
+/// Every statement that `storage` runs, with the file and name it stands under.
+pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
+    let files = [
+        ("actor", actor::STATEMENTS),
+        ("agency", agency::STATEMENTS),
+        ("appropriation", appropriation::STATEMENTS),
+        ("audit_event", audit_event::STATEMENTS),
+        ("counter", counter::STATEMENTS),
+        ("cover", cover::STATEMENTS),
+        ("enrolment", enrolment::STATEMENTS),
+        ("finding", finding::STATEMENTS),
+        ("hold", hold::STATEMENTS),
+        ("kept_file", kept_file::STATEMENTS),
+        ("payment", payment::STATEMENTS),
+        ("payment_file", payment_file::STATEMENTS),
+        ("run", run::STATEMENTS),
+        ("scheme", scheme::STATEMENTS),
+    ];
+    files.into_iter().flat_map(|(file, list)| list.iter().map(move |(name, sql)| (file, *name, *sql))).collect()
+}
+
+/// A stored period.
+pub(crate) fn period(table: &'static str, yyyymm: i64) -> Result<crate::domain::period::Period, error::StorageError> {
+    crate::domain::period::Period::from_number(yyyymm).map_err(|e| error::StorageError::inconsistent(table, yyyymm, e))
+}
+
+/// A stored date.
+pub(crate) fn date(table: &'static str, yyyymmdd: i64) -> Result<chrono::NaiveDate, error::StorageError> {
+    crate::domain::period::date_from_number(yyyymmdd)
+        .ok_or_else(|| error::StorageError::inconsistent(table, yyyymmdd, "不是日期"))
+}

@@ -1,0 +1,34 @@
+//! Verbs: one file = one business step = one transaction + one audit event.
+//!
+//! | step | run before → after | who |
+//! |---|---|---|
+//! | `register` | – | administrator |
+//! | `load_scheme`, `load_budget` | – | administrator, finance |
+//! | `import_roster`, `change_enrolment`, `clear_hold` | – | maker |
+//! | `prepare_run` | – → prepared | maker |
+//! | `decide_run::submit` | prepared → submitted | maker |
+//! | `decide_run::review` | submitted → reviewed | reviewer, another person |
+//! | `decide_run::approve` | reviewed → approved, money reserved | approver, a third person |
+//! | `decide_run::send_back` | submitted, reviewed → prepared | reviewer, approver |
+//! | `decide_run::cancel` | prepared … approved → cancelled | maker; approver once approved |
+//! | `issue_files` | approved → issued | finance |
+//! | `take_return` | issued → issued or settled, money paid or released | finance |
+//! | `explain_finding` | – | finance |
+//!
+//! [`step::Step`] is the only door to a writing transaction, and leaving it through
+//! [`step::Step::finish`] writes the audit event: no step can forget it.
+
+pub mod change_enrolment;
+pub mod clear_hold;
+pub mod decide_run;
+pub mod error;
+pub mod explain_finding;
+pub mod import_roster;
+pub mod issue_files;
+pub mod load_budget;
+pub mod load_scheme;
+pub mod office;
+pub mod prepare_run;
+pub mod register;
+pub mod step;
+pub mod take_return;
