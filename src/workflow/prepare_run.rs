@@ -1,0 +1,194 @@
+//! Prepares a run: claims minus cover, for every month up to the given one.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::error::Failure;
+use super::office::Office;
+use super::step::Step;
+use crate::calculation::payable::{Overpaid, payable};
+use crate::domain::actor::Role;
+use crate::domain::enrolment::Enrolment;
+use crate::domain::hold::Hold;
+use crate::domain::money::Money;
+use crate::domain::payment::{Cover, Payment};
+use crate::domain::period::PeriodRange;
+use crate::domain::run::{Run, RunKind, RunState};
+use crate::domain::scheme::{Release, Scheme};
+use crate::storage::{counter, cover, enrolment, hold, payment, run};
+
+/// A person with something that a clerk must see.
+#[derive(Debug, Clone)]
+pub struct Flagged<T> {
+    /// Masked citizen number.
+    pub citizen_number: String,
+    /// Name.
+    pub name: String,
+    /// What.
+    pub what: T,
+}
+
+/// What was prepared.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The run.
+    pub run: Run,
+    /// Payments that hold a month before the release, or more than one month beside it.
+    pub back_pay: (i64, Money),
+    /// People left out because of a hold, with what they are owed.
+    pub held: Vec<Flagged<(Hold, Money)>>,
+    /// Months with more covered than owed.
+    pub overpaid: Vec<Flagged<Overpaid>>,
+    /// Things to know.
+    pub notices: Vec<String>,
+}
+
+/// Prepares a run of a scheme.
+///
+/// # Errors
+/// When the periods do not fit the scheme, or nothing is payable (which says why).
+pub async fn prepare_run(office: &Office, scheme_code: &str, periods: PeriodRange, kind: RunKind) -> Result<Prepared, Failure> {
+    let mut step = Step::begin(office, "run.prepare", &[Role::Maker]).await?;
+    let (scheme, version) = office.scheme(&mut step.tx, scheme_code).await?;
+    let runs = run::list(&mut step.tx, &step.agency, Some(scheme_code)).await?;
+    check_periods(&scheme, periods, kind, &runs)?;
+    let enrolments = enrolment::of_scheme(&mut step.tx, &step.agency, scheme_code).await?;
+    if enrolments.is_empty() {
+        return Err(Failure::refused("EMPTY_ROSTER", format!("项目 {scheme_code} 还没有名册")).hint("先运行 fafang roster import"));
+    }
+    let mut covered = cover::covered(&mut step.tx, &step.agency, scheme_code).await?;
+    let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
+    let mut lines: Vec<(&Enrolment, Vec<Cover>)> = Vec::with_capacity(enrolments.len());
+    let (mut held, mut overpaid) = (Vec::new(), Vec::new());
+    for person in &enrolments {
+        let months: BTreeMap<_, _> = covered.remove(&person.no).unwrap_or_default();
+        let result = payable(&scheme, &person.category, &person.entitlement, &months, periods.last);
+        overpaid.extend(result.overpaid.iter().map(|o| flag(person, *o)));
+        if result.covers.is_empty() {
+            continue;
+        }
+        match holds.get(&person.beneficiary_no) {
+            Some((hold, _)) => held.push(flag(person, (hold.clone(), result.total()))),
+            None => lines.push((person, result.covers)),
+        }
+    }
+    if lines.is_empty() {
+        return Err(nothing_payable(&runs, periods, &held));
+    }
+    check_banks(office, &lines)?;
+    // By bank, so that a file is a stretch of lines; within a bank in roster order.
+    lines.sort_by(|(a, _), (b, _)| (&a.account.bank_code, a.no).cmp(&(&b.account.bank_code, b.no)));
+    let (payments, total) = lay_end_to_end(lines);
+    let count = i64::try_from(payments.len()).unwrap_or(i64::MAX);
+    let number = run::count_of_period(&mut step.tx, &step.agency, scheme_code, periods.last).await? + 1;
+    let run = Run {
+        no: counter::take(&mut step.tx, &step.agency, "run", 1).await?,
+        code: format!("{scheme_code}-{}-r{number}", periods.last),
+        scheme_code: scheme_code.to_string(),
+        scheme_version: version,
+        kind,
+        periods,
+        payments: count,
+        total,
+        prepared: step.signature(),
+        prepared_event_no: step.event_no,
+        state: RunState::Prepared { sent_back: None },
+    };
+    run::insert(&mut step.tx, &step.agency, &run).await?;
+    payment::insert(&mut step.tx, &step.agency, &run, &payments).await?;
+    let back_pay = back_pay(&payments, periods);
+    let notices = notices(office, periods);
+    let detail = json!({
+        "payments": count, "total_fen": total.fen(), "scheme_version": version, "kind": kind.code(),
+        "held": held.len(), "overpaid": overpaid.len(),
+    });
+    step.finish(&run.code, detail).await?;
+    Ok(Prepared { run, back_pay, held, overpaid, notices })
+}
+
+fn flag<T>(person: &Enrolment, what: T) -> Flagged<T> {
+    Flagged { citizen_number: person.citizen_number.masked(), name: person.name.clone(), what }
+}
+
+fn check_periods(scheme: &Scheme, periods: PeriodRange, kind: RunKind, runs: &[Run]) -> Result<(), Failure> {
+    if periods.last < scheme.first || scheme.last.is_some_and(|last| periods.first > last) {
+        let until = scheme.last.map_or_else(String::new, |last| format!("至 {last}"));
+        return Err(Failure::refused("PERIOD_OUTSIDE", format!("所属期 {periods} 不在项目期间内（{} 起{until}）", scheme.first)));
+    }
+    if kind == RunKind::Regular && scheme.release == Release::Quarterly && periods.last.month() % 3 != 0 {
+        return Err(Failure::refused("NOT_A_QUARTER", format!("项目按季发放，{} 不是季末月", periods.last))
+            .hint("例如 --period 2026-01..2026-03；季中补发用 --kind supplementary"));
+    }
+    let has_regular = |r: &Run| r.kind == RunKind::Regular && r.periods.last >= periods.last && !is_cancelled(r);
+    if kind == RunKind::Supplementary && !runs.iter().any(has_regular) {
+        return Err(Failure::refused("NO_REGULAR_RUN", format!("{} 还没有正常批次，不能补发", periods.last))
+            .hint("先做正常批次；以前月份的欠发会自动带上"));
+    }
+    Ok(())
+}
+
+fn is_cancelled(run: &Run) -> bool {
+    matches!(run.state, RunState::Cancelled(..))
+}
+
+fn nothing_payable(runs: &[Run], periods: PeriodRange, held: &[Flagged<(Hold, Money)>]) -> Failure {
+    let mut message = format!("截至 {} 没有应付而未付的金额", periods.last);
+    if let Some(last) = runs.iter().rev().find(|r| !is_cancelled(r) && r.periods.last >= periods.last) {
+        message.push_str(&format!("；批次 {} 由 {} 计算，{}", last.code, last.prepared, last.state.sentence()));
+    }
+    let mut failure = Failure::refused("NOTHING_PAYABLE", message);
+    if !held.is_empty() {
+        let owed: Money = held.iter().map(|h| h.what.1).sum();
+        failure = failure.hint(format!("{} 人暂停支付，欠发 {} 元；用 fafang hold list 查看", held.len(), owed.grouped()));
+    }
+    failure
+}
+
+fn check_banks(office: &Office, lines: &[(&Enrolment, Vec<Cover>)]) -> Result<(), Failure> {
+    match lines.iter().find(|(p, _)| office.banks.bank(&p.account.bank_code).is_none()) {
+        None => Ok(()),
+        Some((person, _)) => Err(Failure::new(
+            super::error::Kind::Configuration,
+            "BANK_UNKNOWN",
+            format!("{} 的开户银行 {} 不在银行配置里", person.name, person.account.bank_code),
+        )
+        .hint("在 config/banks 中补上这家银行")),
+    }
+}
+
+fn lay_end_to_end(lines: Vec<(&Enrolment, Vec<Cover>)>) -> (Vec<(Payment, Vec<Cover>)>, Money) {
+    let mut offset = Money::ZERO;
+    let payments = (1..)
+        .zip(lines)
+        .map(|(line_no, (person, covers))| {
+            let amount: Money = covers.iter().map(|c| c.amount).sum();
+            let payment = Payment {
+                line_no,
+                enrolment_no: person.no,
+                beneficiary_no: person.beneficiary_no,
+                citizen_number: person.citizen_number.as_str().to_string(),
+                name: person.name.clone(),
+                bank_code: person.account.bank_code.clone(),
+                account_number: person.account.number.as_str().to_string(),
+                account_holder: person.account.holder.clone(),
+                amount,
+                offset,
+            };
+            offset += amount;
+            (payment, covers)
+        })
+        .collect();
+    (payments, offset)
+}
+
+fn back_pay(payments: &[(Payment, Vec<Cover>)], periods: PeriodRange) -> (i64, Money) {
+    let earlier = |covers: &[Cover]| covers.iter().filter(|c| c.period < periods.first).map(|c| c.amount).sum::<Money>();
+    let amounts: Vec<Money> = payments.iter().map(|(_, covers)| earlier(covers)).filter(|m| !m.is_zero()).collect();
+    (i64::try_from(amounts.len()).unwrap_or(i64::MAX), amounts.into_iter().sum())
+}
+
+fn notices(office: &Office, periods: PeriodRange) -> Vec<String> {
+    let now = office.current_period();
+    if periods.last > now { vec![format!("所属期 {} 晚于业务日期所在月 {now}", periods.last)] } else { Vec::new() }
+}
