@@ -153,9 +153,8 @@ impl CitizenNumber {
 
 /// Old permanent residence card: three letters of nationality, then province/area, order and date.
 fn is_old_residence_card(number: &str) -> bool {
-    number.len() == 15
-        && number[..3].bytes().all(|b| b.is_ascii_uppercase())
-        && number[3..].bytes().all(|b| b.is_ascii_digit())
+    let (letters, digits) = number.as_bytes().split_at(number.len().min(3));
+    digits.len() == 12 && letters.iter().all(u8::is_ascii_uppercase) && digits.iter().all(u8::is_ascii_digit)
 }
 
 fn is_area(number: &str) -> bool {
@@ -225,6 +224,8 @@ mod tests {
         for (number, code) in [
             ("", "CITIZEN_NUMBER_MISSING"),
             ("1101051949123100", "CITIZEN_NUMBER_LENGTH"),
+            // Fifteen bytes with a character across the third.
+            ("éé12345678901", "CITIZEN_NUMBER_LENGTH"),
             ("11010519491231OO2X", "CITIZEN_NUMBER_CHARACTER"),
             ("1101051949123100X2", "CITIZEN_NUMBER_CHARACTER"),
             ("00010519491231002X", "CITIZEN_NUMBER_AREA"),

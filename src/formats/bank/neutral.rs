@@ -1,1 +1,1223 @@
-//! To be written.
+//! The layout `neutral`: our payment file to a bank, and the bank's answers.
+//!
+//! GB18030, CRLF, fields separated by `|`. The payment file:
+//! ```text
+//! H|<file ref>|<agency>|<scheme>|<periods>|<pay date YYYYMMDD>|<rows>|<total 0.00>|<part>/<parts>
+//! D|<line no>|<account>|<account name>|<amount 0.00>|<citizen number>|<remark>|<payment ref>
+//! T|<rows>|<total 0.00>
+//! ```
+//! The return (回盘) has the sent header with the letter `R`, and of the rows that it answers:
+//! ```text
+//! D|<line no>|<account>|<account name>|<amount>|<status>|<reason code>|<reason text>|<bank ref>|<on YYYYMMDD>|<payment ref>
+//! T|<rows>|<total>|<credited rows>|<credited total>
+//! ```
+//! Status: `S` credited, `F` rejected, `P` still open; any other text is none of them. A partial
+//! return has fewer rows than its header says: its trailer counts the rows of this very file.
+//! The late return (退票) is our own addition: the letter `L`, the same header and rows, only the
+//! status `R` counts, `<on>` is the day on which the money came back, and the second pair of the
+//! trailer counts the returned rows.
+//!
+//! Writing refuses before the first byte and never cuts or replaces a character. Reading decodes
+//! the whole file before it is split, because the byte of `|` is a legal second byte of a GB18030
+//! character (東, 晐), and believes nothing that its trailer does not confirm. Whether a row
+//! belongs to a payment of ours is not decided here. Layout and traps: the design's chapters on
+//! files and bank answers; the limits of a name: 民委发〔2016〕33号 and the layout file.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use encoding_rs::{DecoderResult, GB18030};
+
+use crate::domain::bank::Layout;
+use crate::domain::money::Money;
+use crate::domain::period::{PeriodRange, date_from_number, date_number};
+use crate::domain::person_name::masked_name;
+use crate::domain::text::mask_middle;
+
+/// Longest line read: far beyond any real one, so a file of another kind is refused early.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// First line of a payment file, repeated by its answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileHeader {
+    /// Our name of this file: `652827-202601-1-RCC-1`.
+    pub file_ref: String,
+    /// Agency code.
+    pub agency_code: String,
+    /// Scheme code.
+    pub scheme_code: String,
+    /// Benefit months.
+    pub periods: PeriodRange,
+    /// Day on which the bank shall pay.
+    pub pay_date: NaiveDate,
+    /// Rows of the payment file.
+    pub rows: usize,
+    /// Sum of the payment file.
+    pub total: Money,
+    /// Which file of the run and bank, from 1.
+    pub part: usize,
+    /// How many files.
+    pub parts: usize,
+}
+
+/// One credit asked of the bank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentRow {
+    /// Line within the run, from 1.
+    pub line_no: i64,
+    /// Account number, whole.
+    pub account: String,
+    /// Account holder (户名).
+    pub holder: String,
+    /// Amount.
+    pub amount: Money,
+    /// Citizen number, whole.
+    pub citizen_number: String,
+    /// What the person reads in the bank statement.
+    pub remark: String,
+    /// Our reference; it alone matches the answer to the payment.
+    pub payment_ref: String,
+}
+
+/// Which answer a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// 回盘.
+    Return,
+    /// 退票.
+    LateReturn,
+}
+
+impl AnswerKind {
+    fn letter(self) -> &'static str {
+        match self {
+            AnswerKind::Return => "R",
+            AnswerKind::LateReturn => "L",
+        }
+    }
+
+    /// The status that the second pair of the trailer counts.
+    fn counted(self) -> AnswerStatus {
+        match self {
+            AnswerKind::Return => AnswerStatus::Credited,
+            AnswerKind::LateReturn => AnswerStatus::Returned,
+        }
+    }
+}
+
+/// What the bank says of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerStatus {
+    /// `S` 成功.
+    Credited,
+    /// `F` 失败.
+    Rejected,
+    /// `P` 处理中.
+    Open,
+    /// `R` 退票.
+    Returned,
+    /// Any other text, or a status that this kind of answer does not have: neither success nor
+    /// failure. `未成功` holds `成功`, so nothing but the exact letter counts.
+    Unknown(String),
+}
+
+impl AnswerStatus {
+    fn read(text: &str, kind: AnswerKind) -> AnswerStatus {
+        match (kind, text) {
+            (AnswerKind::Return, "S") => AnswerStatus::Credited,
+            (AnswerKind::Return, "F") => AnswerStatus::Rejected,
+            (AnswerKind::Return, "P") => AnswerStatus::Open,
+            (AnswerKind::LateReturn, "R") => AnswerStatus::Returned,
+            _ => AnswerStatus::Unknown(text.to_string()),
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            AnswerStatus::Credited => "S",
+            AnswerStatus::Rejected => "F",
+            AnswerStatus::Open => "P",
+            AnswerStatus::Returned => "R",
+            AnswerStatus::Unknown(text) => text,
+        }
+    }
+}
+
+/// One row of an answer, as the bank wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerRow {
+    /// Line of the file, from 1.
+    pub row: usize,
+    /// Line within the run, as text.
+    pub line_no: String,
+    /// Account number.
+    pub account: String,
+    /// Account holder.
+    pub holder: String,
+    /// Amount, or the text that is none. (A file that was read has only amounts.)
+    pub amount: Result<Money, String>,
+    /// Status.
+    pub status: AnswerStatus,
+    /// The bank's reason code.
+    pub reason_code: String,
+    /// The bank's reason text.
+    pub reason_text: String,
+    /// The bank's reference.
+    pub bank_ref: String,
+    /// Day of the credit, or on which the money came back.
+    pub on: Option<NaiveDate>,
+    /// Our reference.
+    pub payment_ref: String,
+}
+
+/// A bank's answer to a payment file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Return or late return.
+    pub kind: AnswerKind,
+    /// Header of the payment file that is answered.
+    pub header: FileHeader,
+    /// Rows answered.
+    pub rows: Vec<AnswerRow>,
+}
+
+/// What keeps a file from being written. Shows no account and no whole name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannotWrite {
+    /// Line of the payment within the run (of the file, for an answer); 0 for the header.
+    pub line_no: i64,
+    /// Field, as the clerk knows it: 户名.
+    pub field: &'static str,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl std::fmt::Display for CannotWrite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line_no {
+            0 => write!(f, "文件头 {}: {}", self.field, self.problem),
+            line => write!(f, "明细第 {line} 行 {}: {}", self.field, self.problem),
+        }
+    }
+}
+
+impl std::error::Error for CannotWrite {}
+
+/// What is wrong with a field that shall be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Nothing there.
+    #[error("为空，应填写")]
+    Empty,
+    /// The separator or a control character.
+    #[error("含有 {}，不能写入银行文件，请更正名册", shown_character(*.0))]
+    Forbidden(char),
+    /// Blanks at an end: the reader would lose them.
+    #[error("首尾有空格，请删除")]
+    Padded,
+    /// A character that GB18030 has no code of its own for.
+    #[error("含有 {}，GB18030 无法表示，请按身份证和银行预留户名更正", shown_character(*.0))]
+    Unencodable(char),
+    /// A name longer than the bank's field. It is never cut.
+    #[error("“{masked}”共 {bytes} 字节，最多 {limit} 字节；不能截断，请与银行商定写法")]
+    TooLong {
+        /// The name, masked.
+        masked: String,
+        /// Its length in bytes.
+        bytes: usize,
+        /// The layout's limit.
+        limit: usize,
+    },
+    /// Nothing to pay, or less.
+    #[error("{0} 元，应大于 0")]
+    NotPositive(Money),
+    /// An amount that no reader would take.
+    #[error("{0} 元，超出金额上限")]
+    TooLarge(Money),
+    /// Header and rows tell different stories.
+    #[error("写明 {stated}，按明细应为 {counted}")]
+    Differs {
+        /// In the header.
+        stated: String,
+        /// From the rows.
+        counted: String,
+    },
+    /// Outside its bounds.
+    #[error("{found}，应为 {expected}")]
+    Bounds {
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// The same payment twice in one file.
+    #[error("{0} 重复，同一笔支付不能报两次")]
+    Twice(String),
+}
+
+fn shown_character(c: char) -> String {
+    if c.is_control() {
+        format!("控制字符 U+{:04X}", u32::from(c))
+    } else {
+        format!("“{c}”(U+{:04X})", u32::from(c))
+    }
+}
+
+/// Why a file is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// No bytes, or blank lines only.
+    #[error("文件为空，应有文件头、明细和文件尾\n请重新取文件")]
+    Empty,
+    /// A NUL byte at this place (from 0): no text, or UTF-16.
+    #[error("第 {0} 字节是 00，不是文本文件（或是 UTF-16），应为 GB18030 文本\n请让银行按 GB18030 重新提供")]
+    NulByte(usize),
+    /// Bytes that are no GB18030 (or no UTF-8 after its mark).
+    #[error("第 {row} 行（第 {offset} 字节）不是 {expected} 编码\n请让银行按 GB18030 重新提供，不要用编辑器另存")]
+    Encoding {
+        /// Line of the file, from 1.
+        row: usize,
+        /// Place in the file, from 0.
+        offset: usize,
+        /// What the file claims to be.
+        expected: &'static str,
+    },
+    /// Text that is UTF-8 but does not say so. Read as GB18030 its names would be other names.
+    #[error("文件是没有标记（BOM）的 UTF-8，应为 GB18030\n请让银行按 GB18030 重新提供，或存为带 BOM 的 UTF-8")]
+    UnmarkedUtf8,
+    /// A line that no layout of ours has.
+    #[error("第 {row} 行长 {bytes} 字节，应不超过 65536 字节\n这不像银行文件，请核对")]
+    LineTooLong {
+        /// Line of the file, from 1.
+        row: usize,
+        /// Its length.
+        bytes: usize,
+    },
+    /// A payment file where an answer is read, or the other way round.
+    #[error("第 1 行: 这是{found}，不是{expected}")]
+    WrongKind {
+        /// What it is.
+        found: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The first line is no header.
+    #[error("第 1 行以“{found}”开头，应为文件头 {expected}\n文件可能不完整，请重新取文件")]
+    NoHeader {
+        /// Its letter.
+        found: String,
+        /// The letters that a header may have.
+        expected: String,
+    },
+    /// Two files in one: line of the second header.
+    #[error("第 {0} 行又是文件头，一个文件只能有一个\n可能是几个文件拼在一起，请分开")]
+    SecondHeader(usize),
+    /// A line that is neither row nor trailer.
+    #[error("第 {row} 行以“{found}”开头，应为 D（明细）或 T（文件尾）")]
+    Letter {
+        /// Line of the file, from 1.
+        row: usize,
+        /// How the line begins.
+        found: String,
+    },
+    /// Too many or too few fields.
+    #[error("第 {row} 行有 {found} 栏，应为 {expected} 栏（竖线分隔）")]
+    FieldCount {
+        /// Line of the file, from 1.
+        row: usize,
+        /// Fields found.
+        found: usize,
+        /// Fields of such a line.
+        expected: usize,
+    },
+    /// A field that cannot be read.
+    #[error("第 {row} 行 {field}: “{found}”，应为 {expected}")]
+    Field {
+        /// Line of the file, from 1.
+        row: usize,
+        /// Which field.
+        field: &'static str,
+        /// What stands there, shortened.
+        found: String,
+        /// What should.
+        expected: &'static str,
+    },
+    /// No trailer after so many rows.
+    #[error("读到 {0} 笔明细后没有文件尾 T\n文件可能不完整，请重新取回盘文件")]
+    Truncated(usize),
+    /// Something follows the trailer, in this line.
+    #[error("第 {0} 行在文件尾之后，应没有内容\n可能是几个文件拼在一起，请分开")]
+    AfterTrailer(usize),
+    /// The rows do not add up to what header or trailer say.
+    #[error("第 {row} 行 {field}: 写明 {stated}，按明细应为 {counted}\n文件可能不完整或被改动，请重新取文件")]
+    Totals {
+        /// Line of the header or trailer.
+        row: usize,
+        /// Which sum.
+        field: &'static str,
+        /// What the file says.
+        stated: String,
+        /// What the rows say.
+        counted: String,
+    },
+    /// A payment file that can be understood but is not what we write: first differing line.
+    #[error("第 {0} 行与本系统写出的格式不一致，文件被改动过\n请重新导出支付文件")]
+    Altered(usize),
+    /// The answer to a file that was read cannot be written (simulated bank only).
+    #[error("无法写出应答: {0}")]
+    Unanswerable(CannotWrite),
+}
+
+impl ReadError {
+    /// Stable code for logs, JSON and tests.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "BANK_FILE_EMPTY",
+            Self::NulByte(_) => "BANK_FILE_NUL",
+            Self::Encoding { .. } | Self::UnmarkedUtf8 => "BANK_FILE_ENCODING",
+            Self::LineTooLong { .. } => "BANK_FILE_LINE_TOO_LONG",
+            Self::WrongKind { .. } => "BANK_FILE_WRONG_KIND",
+            Self::NoHeader { .. } => "BANK_FILE_NO_HEADER",
+            Self::SecondHeader(_) => "BANK_FILE_SECOND_HEADER",
+            Self::Letter { .. } => "BANK_FILE_LETTER",
+            Self::FieldCount { .. } => "BANK_FILE_FIELD_COUNT",
+            Self::Field { .. } => "BANK_FILE_FIELD",
+            Self::Truncated(_) => "BANK_FILE_TRUNCATED",
+            Self::AfterTrailer(_) => "BANK_FILE_AFTER_TRAILER",
+            Self::Totals { .. } => "BANK_FILE_TOTALS",
+            Self::Altered(_) => "BANK_FILE_ALTERED",
+            Self::Unanswerable(_) => "BANK_FILE_UNANSWERABLE",
+        }
+    }
+}
+
+/// Name of the file on disk: `652827-202601-1-RCC-1of1.txt`. Letters, digits, `-` and `_` only.
+#[must_use]
+pub fn file_name(header: &FileHeader, bank_code: &str) -> String {
+    let FileHeader { file_ref, part, parts, .. } = header;
+    let tail = format!("-{bank_code}-{part}");
+    let stem = file_ref.strip_suffix(&tail).unwrap_or(file_ref);
+    let plain: String = format!("{stem}{tail}")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' })
+        .collect();
+    format!("{plain}of{parts}.txt")
+}
+
+// ---- writing -------------------------------------------------------------------------------
+
+/// Writes a payment file. Everything is checked first.
+///
+/// # Errors
+/// All that stands against writing, with line, field and limit; then no byte is written.
+pub fn write_payment_file(
+    header: &FileHeader,
+    rows: &[PaymentRow],
+    layout: &Layout,
+) -> Result<Vec<u8>, Vec<CannotWrite>> {
+    let mut refusals = Refusals::default();
+    refusals.header(header);
+    let total = sum(rows.iter().map(|r| r.amount));
+    refusals.differs("笔数", header.rows.to_string(), rows.len().to_string());
+    refusals.differs("总金额", header.total.to_string(), total.to_string());
+    if rows.is_empty() || rows.len() > layout.row_limit {
+        let expected = format!("1 至 {} 笔", layout.row_limit);
+        refusals.add(0, "笔数", Problem::Bounds { found: format!("{} 笔", rows.len()), expected });
+    }
+    let mut refs = BTreeSet::new();
+    for row in rows {
+        let line_no = row.line_no;
+        for (field, text, is_needed) in [
+            ("账号", &row.account, true),
+            ("户名", &row.holder, true),
+            ("公民身份号码", &row.citizen_number, false),
+            ("摘要", &row.remark, false),
+            ("支付明细号", &row.payment_ref, true),
+        ] {
+            refusals.text(line_no, field, text, is_needed);
+        }
+        let bytes = encode(&row.holder).map_or(0, |b| b.len());
+        if bytes > layout.name_bytes {
+            let masked = masked_name(&row.holder);
+            refusals.add(line_no, "户名", Problem::TooLong { masked, bytes, limit: layout.name_bytes });
+        }
+        if row.amount <= Money::ZERO {
+            refusals.add(line_no, "金额", Problem::NotPositive(row.amount));
+        }
+        if !refs.insert(&row.payment_ref) {
+            refusals.add(line_no, "支付明细号", Problem::Twice(row.payment_ref.clone()));
+        }
+    }
+    refusals.bytes(&payment_text(header, rows))
+}
+
+/// Writes an answer, computing its trailer. For the simulated bank and tests.
+///
+/// # Errors
+/// All fields that could not be read back as they are.
+pub fn write_answer(answer: &Answer) -> Result<Vec<u8>, Vec<CannotWrite>> {
+    let mut refusals = Refusals::default();
+    refusals.header(&answer.header);
+    let mut text = header_line(answer.kind.letter(), &answer.header);
+    for (line_no, row) in (2..).zip(&answer.rows) {
+        for (field, value) in [
+            ("行号", &row.line_no),
+            ("账号", &row.account),
+            ("户名", &row.holder),
+            ("原因代码", &row.reason_code),
+            ("原因说明", &row.reason_text),
+            ("银行流水号", &row.bank_ref),
+            ("支付明细号", &row.payment_ref),
+        ] {
+            refusals.text(line_no, field, value, false);
+        }
+        let status = row.status.text();
+        refusals.text(line_no, "状态", status, false);
+        if AnswerStatus::read(status, answer.kind) != row.status {
+            let (found, expected) = (status.to_string(), "本类应答可用的状态".to_string());
+            refusals.add(line_no, "状态", Problem::Bounds { found, expected });
+        }
+        match row.amount {
+            Ok(amount) if is_readable(amount) => {}
+            Ok(amount) => refusals.add(line_no, "金额", Problem::TooLarge(amount)),
+            Err(_) => refusals.add(line_no, "金额", Problem::Empty),
+        }
+        line(
+            &mut text,
+            &[
+                "D",
+                &row.line_no,
+                &row.account,
+                &row.holder,
+                &row.amount.as_ref().map_or_else(String::clone, ToString::to_string),
+                status,
+                &row.reason_code,
+                &row.reason_text,
+                &row.bank_ref,
+                &row.on.map_or_else(String::new, |on| date_number(on).to_string()),
+                &row.payment_ref,
+            ],
+        );
+    }
+    let (rows, total) = count(&answer.rows, |_| true);
+    let (counted_rows, counted_total) = count(&answer.rows, |r| r.status == answer.kind.counted());
+    if !is_readable(total) {
+        refusals.add(0, "总金额", Problem::TooLarge(total));
+    }
+    line(
+        &mut text,
+        &["T", &rows.to_string(), &total.to_string(), &counted_rows.to_string(), &counted_total.to_string()],
+    );
+    refusals.bytes(&text)
+}
+
+/// All that stands against writing.
+#[derive(Default)]
+struct Refusals(Vec<CannotWrite>);
+
+impl Refusals {
+    fn add(&mut self, line_no: i64, field: &'static str, problem: Problem) {
+        self.0.push(CannotWrite { line_no, field, problem });
+    }
+
+    fn differs(&mut self, field: &'static str, stated: String, counted: String) {
+        if stated != counted {
+            self.add(0, field, Problem::Differs { stated, counted });
+        }
+    }
+
+    fn text(&mut self, line_no: i64, field: &'static str, text: &str, is_needed: bool) {
+        if is_needed && text.trim().is_empty() {
+            self.add(line_no, field, Problem::Empty);
+        }
+        if let Some(found) = text.chars().find(|c| *c == '|' || c.is_control()) {
+            self.add(line_no, field, Problem::Forbidden(found));
+        } else if text.trim() != text {
+            self.add(line_no, field, Problem::Padded);
+        }
+        if encode(text).is_none() {
+            let found = text.chars().find(|c| encode(c.encode_utf8(&mut [0; 4])).is_none());
+            self.add(line_no, field, Problem::Unencodable(found.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        }
+    }
+
+    fn header(&mut self, header: &FileHeader) {
+        self.text(0, "文件编号", &header.file_ref, true);
+        self.text(0, "机构代码", &header.agency_code, true);
+        self.text(0, "项目代码", &header.scheme_code, true);
+        if !(1..=header.parts).contains(&header.part) {
+            let found = format!("{}/{}", header.part, header.parts);
+            self.add(0, "分件", Problem::Bounds { found, expected: "1/1 这样的第几件/共几件".to_string() });
+        }
+        if !is_readable(header.total) {
+            self.add(0, "总金额", Problem::TooLarge(header.total));
+        }
+    }
+
+    /// The bytes, if nothing stands against them.
+    fn bytes(mut self, text: &str) -> Result<Vec<u8>, Vec<CannotWrite>> {
+        if self.0.is_empty() {
+            if let Some(bytes) = encode(text) {
+                return Ok(bytes);
+            }
+            self.add(0, "文件", Problem::Unencodable(char::REPLACEMENT_CHARACTER));
+        }
+        Err(self.0)
+    }
+}
+
+/// GB18030, only if it can be decoded back to the very same text. (The encoder would otherwise
+/// write `&#…;`, and gives some private-use characters the code of another character.)
+fn encode(text: &str) -> Option<Vec<u8>> {
+    let (bytes, _, has_replaced) = GB18030.encode(text);
+    let is_same = GB18030.decode_without_bom_handling_and_without_replacement(&bytes).is_some_and(|back| back == text);
+    (!has_replaced && is_same).then(|| bytes.into_owned())
+}
+
+fn is_readable(amount: Money) -> bool {
+    Money::parse(&amount.to_string()) == Ok(amount)
+}
+
+/// Saturating: a sum beyond `i64` equals no total that can be read.
+fn sum(amounts: impl Iterator<Item = Money>) -> Money {
+    Money(amounts.fold(0, |total, amount| total.saturating_add(amount.0)))
+}
+
+fn count(rows: &[AnswerRow], is_counted: impl Fn(&AnswerRow) -> bool) -> (usize, Money) {
+    let counted = || rows.iter().filter(|r| is_counted(r));
+    (counted().count(), sum(counted().filter_map(|r| r.amount.as_ref().ok().copied())))
+}
+
+fn line(text: &mut String, fields: &[&str]) {
+    text.push_str(&fields.join("|"));
+    text.push_str("\r\n");
+}
+
+fn header_line(letter: &str, header: &FileHeader) -> String {
+    format!(
+        "{letter}|{}|{}|{}|{}|{:08}|{}|{}|{}/{}\r\n",
+        header.file_ref,
+        header.agency_code,
+        header.scheme_code,
+        header.periods,
+        date_number(header.pay_date),
+        header.rows,
+        header.total,
+        header.part,
+        header.parts
+    )
+}
+
+fn payment_text(header: &FileHeader, rows: &[PaymentRow]) -> String {
+    let mut text = header_line("H", header);
+    for row in rows {
+        let PaymentRow { account, holder, citizen_number, remark, payment_ref, .. } = row;
+        let (line_no, amount) = (row.line_no.to_string(), row.amount.to_string());
+        line(&mut text, &["D", &line_no, account, holder, &amount, citizen_number, remark, payment_ref]);
+    }
+    line(&mut text, &["T", &header.rows.to_string(), &header.total.to_string()]);
+    text
+}
+
+// ---- reading -------------------------------------------------------------------------------
+
+/// Reads a payment file of ours, strictly: only what [`write_payment_file`] writes. For the
+/// simulated bank and tests.
+///
+/// # Errors
+/// The first rule that the file breaks.
+pub fn read_payment_file(bytes: &[u8]) -> Result<(FileHeader, Vec<PaymentRow>), ReadError> {
+    let text = decode(bytes)?;
+    let file = File::split(&text, &["H"], "支付文件", [9, 8, 3])?;
+    let header = file.head.header()?;
+    let mut rows = Vec::with_capacity(file.rows.len());
+    for line in &file.rows {
+        rows.push(PaymentRow {
+            line_no: line.read(1, "行号", "整数", |t| t.parse().ok())?,
+            account: line.text(2),
+            holder: line.text(3),
+            amount: line.money(4, "金额")?,
+            citizen_number: line.text(5),
+            remark: line.text(6),
+            payment_ref: line.text(7),
+        });
+    }
+    let total = sum(rows.iter().map(|r| r.amount));
+    for (line, at) in [(&file.head, 6), (&file.trailer, 1)] {
+        line.confirms(at, rows.len(), total, ["笔数", "总金额"])?;
+    }
+    let written = payment_text(&header, &rows);
+    if encode(&written).as_deref() != Some(bytes) {
+        let same = text.lines().zip(written.lines()).take_while(|(a, b)| a == b).count();
+        return Err(ReadError::Altered(same + 1));
+    }
+    Ok((header, rows))
+}
+
+/// Reads a return or late return.
+///
+/// # Errors
+/// The first rule that the file breaks: nothing of such a file may count.
+pub fn read_answer(bytes: &[u8]) -> Result<Answer, ReadError> {
+    if is_unmarked_utf8(bytes) {
+        return Err(ReadError::UnmarkedUtf8);
+    }
+    let text = decode(bytes)?;
+    let file = File::split(&text, &["R", "L"], "回盘", [9, 11, 5])?;
+    let kind = if file.head.fields[0] == "L" { AnswerKind::LateReturn } else { AnswerKind::Return };
+    let header = file.head.header()?;
+    let mut rows = Vec::with_capacity(file.rows.len());
+    for line in &file.rows {
+        rows.push(AnswerRow {
+            row: line.row,
+            line_no: line.text(1),
+            account: line.text(2),
+            holder: line.text(3),
+            amount: Ok(line.money(4, "金额")?),
+            status: AnswerStatus::read(line.fields[5], kind),
+            reason_code: line.text(6),
+            reason_text: line.text(7),
+            bank_ref: line.text(8),
+            on: match line.fields[9] {
+                "" => None,
+                _ => Some(line.date(9, "入账日期")?),
+            },
+            payment_ref: line.text(10),
+        });
+    }
+    let (all, total) = count(&rows, |_| true);
+    file.trailer.confirms(1, all, total, ["笔数", "总金额"])?;
+    let (counted, counted_total) = count(&rows, |r| r.status == kind.counted());
+    let fields = match kind {
+        AnswerKind::Return => ["成功笔数", "成功金额"],
+        AnswerKind::LateReturn => ["退票笔数", "退票金额"],
+    };
+    file.trailer.confirms(3, counted, counted_total, fields)?;
+    Ok(Answer { kind, header, rows })
+}
+
+/// The whole file as text: GB18030, or UTF-8 if it carries the mark.
+fn decode(bytes: &[u8]) -> Result<String, ReadError> {
+    if let Some(offset) = bytes.iter().position(|b| *b == 0) {
+        return Err(ReadError::NulByte(offset));
+    }
+    let wrong = |offset: usize, expected| {
+        // A line feed is never part of a longer character, so lines can be counted in bytes.
+        let row = 1 + bytes.iter().take(offset).filter(|b| **b == b'\n').count();
+        ReadError::Encoding { row, offset, expected }
+    };
+    if let Some(utf8) = bytes.strip_prefix(b"\xEF\xBB\xBF") {
+        return std::str::from_utf8(utf8).map(ToString::to_string).map_err(|e| wrong(e.valid_up_to() + 3, "UTF-8"));
+    }
+    let mut decoder = GB18030.new_decoder_without_bom_handling();
+    let room = decoder.max_utf8_buffer_length_without_replacement(bytes.len());
+    let mut text = String::with_capacity(room.unwrap_or_default());
+    match decoder.decode_to_string_without_replacement(bytes, &mut text, true) {
+        (DecoderResult::InputEmpty, _) => Ok(text),
+        (DecoderResult::Malformed(length, after), read) => {
+            Err(wrong(read.saturating_sub(usize::from(length) + usize::from(after)), "GB18030"))
+        }
+        // The room was computed to suffice.
+        (DecoderResult::OutputFull, read) => Err(wrong(read, "GB18030")),
+    }
+}
+
+/// Chinese text in UTF-8. GB18030 text almost never looks so: every two of its Chinese characters
+/// would have to begin and end in a few rare codes.
+fn is_unmarked_utf8(bytes: &[u8]) -> bool {
+    let is_chinese = |c: char| matches!(c, '·' | '\u{3000}'..='\u{9FFF}' | '\u{FF01}'..='\u{FF5E}' | '\u{20000}'..);
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        // 路 in GB18030 has the bytes of · in UTF-8: at least one character must be longer.
+        text.chars().any(|c| c.len_utf8() > 2) && text.chars().all(|c| c.is_ascii() || is_chinese(c))
+    })
+}
+
+/// One line, split; blanks around the fields are gone.
+struct Line<'t> {
+    row: usize,
+    fields: Vec<&'t str>,
+}
+
+/// A file by its lines: every line has the letter and the number of fields of its place.
+struct File<'t> {
+    head: Line<'t>,
+    rows: Vec<Line<'t>>,
+    trailer: Line<'t>,
+}
+
+impl<'t> File<'t> {
+    /// `widths`: fields of header, row and trailer.
+    fn split(text: &'t str, heads: &[&str], title: &'static str, widths: [usize; 3]) -> Result<File<'t>, ReadError> {
+        if text.trim().is_empty() {
+            return Err(ReadError::Empty);
+        }
+        // The newline of the last line, then at most one empty line.
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.rsplit_once('\n').filter(|(_, last)| last.trim().is_empty()).map_or(text, |(rest, _)| rest);
+        let mut lines = (1..).zip(text.split('\n')).map(|(row, line)| Line::split(row, line));
+        let head = lines.next().unwrap_or(Err(ReadError::Empty))?;
+        let kind_of = |letter: &str| match letter {
+            "H" => Some("支付文件"),
+            "R" => Some("回盘"),
+            "L" => Some("退票文件"),
+            _ => None,
+        };
+        if !heads.contains(&head.fields[0]) {
+            return Err(match kind_of(head.fields[0]) {
+                Some(found) => ReadError::WrongKind { found, expected: title },
+                None => ReadError::NoHeader { found: shortened(head.fields[0], 4), expected: heads.join(" 或 ") },
+            });
+        }
+        head.has(widths[0])?;
+        let mut rows = Vec::new();
+        while let Some(line) = lines.next().transpose()? {
+            match line.fields[0] {
+                "D" => {
+                    line.has(widths[1])?;
+                    rows.push(line);
+                }
+                "T" => {
+                    line.has(widths[2])?;
+                    return match lines.next() {
+                        None => Ok(File { head, rows, trailer: line }),
+                        Some(_) => Err(ReadError::AfterTrailer(line.row + 1)),
+                    };
+                }
+                letter if kind_of(letter).is_some() => return Err(ReadError::SecondHeader(line.row)),
+                other => return Err(ReadError::Letter { row: line.row, found: shortened(other, 4) }),
+            }
+        }
+        Err(ReadError::Truncated(rows.len()))
+    }
+}
+
+impl<'t> Line<'t> {
+    fn split(row: usize, line: &'t str) -> Result<Line<'t>, ReadError> {
+        if line.len() > LONGEST_LINE {
+            return Err(ReadError::LineTooLong { row, bytes: line.len() });
+        }
+        Ok(Line { row, fields: line.split('|').map(str::trim).collect() })
+    }
+
+    fn has(&self, expected: usize) -> Result<(), ReadError> {
+        let found = self.fields.len();
+        if found == expected { Ok(()) } else { Err(ReadError::FieldCount { row: self.row, found, expected }) }
+    }
+
+    fn text(&self, at: usize) -> String {
+        self.fields[at].to_string()
+    }
+
+    fn read<T>(
+        &self,
+        at: usize,
+        field: &'static str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, ReadError> {
+        let text = self.fields[at];
+        parse(text).ok_or_else(|| ReadError::Field { row: self.row, field, found: shortened(text, 20), expected })
+    }
+
+    fn money(&self, at: usize, field: &'static str) -> Result<Money, ReadError> {
+        self.read(at, field, "120.00 这样的金额", |t| Money::parse(t).ok())
+    }
+
+    fn count(&self, at: usize, field: &'static str) -> Result<usize, ReadError> {
+        self.read(at, field, "整数", number)
+    }
+
+    fn date(&self, at: usize, field: &'static str) -> Result<NaiveDate, ReadError> {
+        let date = |t: &str| (t.len() == 8).then(|| number(t)).flatten().and_then(|n| i64::try_from(n).ok());
+        self.read(at, field, "20260115 这样的日期", |t| date(t).and_then(date_from_number))
+    }
+
+    fn header(&self) -> Result<FileHeader, ReadError> {
+        let filled = |at, field| self.read(at, field, "非空", |t| (!t.is_empty()).then(|| t.to_string()));
+        let (part, parts) = self.read(8, "分件", "1/1 这样的第几件/共几件", |t| {
+            let (part, parts) = t.split_once('/')?;
+            Some((number(part.trim())?, number(parts.trim())?)).filter(|(part, parts)| (1..=*parts).contains(part))
+        })?;
+        Ok(FileHeader {
+            file_ref: filled(1, "文件编号")?,
+            agency_code: filled(2, "机构代码")?,
+            scheme_code: filled(3, "项目代码")?,
+            periods: self.read(4, "所属期", "2026-01 或 2026-01..2026-03", |t| t.parse().ok())?,
+            pay_date: self.date(5, "支付日期")?,
+            rows: self.count(6, "笔数")?,
+            total: self.money(7, "总金额")?,
+            part,
+            parts,
+        })
+    }
+
+    /// The number of rows at `at` and the total after it are what the rows say.
+    fn confirms(&self, at: usize, rows: usize, total: Money, fields: [&'static str; 2]) -> Result<(), ReadError> {
+        let differ = |field, stated, counted| Err(ReadError::Totals { row: self.row, field, stated, counted });
+        let stated = (self.count(at, fields[0])?, self.money(at + 1, fields[1])?);
+        if stated.0 != rows {
+            return differ(fields[0], stated.0.to_string(), rows.to_string());
+        }
+        if stated.1 != total {
+            return differ(fields[1], stated.1.to_string(), total.to_string());
+        }
+        Ok(())
+    }
+}
+
+/// Digits only; `parse` alone would take `+5`.
+fn number(text: &str) -> Option<usize> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// The beginning, for a message. What may be an account or citizen number in the wrong place is
+/// masked.
+fn shortened(text: &str, characters: usize) -> String {
+    if text.len() >= 15 && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return mask_middle(&text[text.len() - 15..], 0, 4);
+    }
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn layout() -> Layout {
+        Layout { code: "neutral".into(), title: String::new(), row_limit: 1000, name_bytes: 60, reasons: Vec::new() }
+    }
+
+    fn day(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 1, day).unwrap()
+    }
+
+    fn header(rows: &[PaymentRow]) -> FileHeader {
+        FileHeader {
+            file_ref: "652827-202601-1-RCC-1".into(),
+            agency_code: "652827".into(),
+            scheme_code: "pochan1995".into(),
+            periods: "2026-01".parse().unwrap(),
+            pay_date: day(15),
+            rows: rows.len(),
+            total: rows.iter().map(|r| r.amount).sum(),
+            part: 1,
+            parts: 1,
+        }
+    }
+
+    fn payment(line_no: i64, holder: &str) -> PaymentRow {
+        PaymentRow {
+            line_no,
+            account: "6299000000000000017".into(),
+            holder: holder.into(),
+            amount: Money(12_000),
+            citizen_number: "652827194001010012".into(),
+            remark: "生活补贴".into(),
+            payment_ref: format!("652827-202601-1-{line_no}"),
+        }
+    }
+
+    fn gb(text: &str) -> Vec<u8> {
+        GB18030.encode(text).0.into_owned()
+    }
+
+    const ANSWER: &str = "R|652827-202601-1-RCC-1|652827|pochan1995|2026-01|20260115|2|240.00|1/1\r\n\
+        D|1|6299000000000000017|张東|120.00|S|||SIM1|20260116|652827-202601-1-1\r\n\
+        D|2|6299000000000000025|李晐|120.00|F|3031|账号户名不符|SIM2||652827-202601-1-2\r\n\
+        T|2|240.00|1|120.00\r\n";
+
+    #[test]
+    fn the_payment_file_byte_by_byte() {
+        let rows = [payment(1, "张東"), payment(2, "阿依古丽·买买提")];
+        let bytes = write_payment_file(&header(&rows), &rows, &layout()).unwrap();
+        let mut expected = b"H|652827-202601-1-RCC-1|652827|pochan1995|2026-01|20260115|2|240.00|1/1\r\n".to_vec();
+        expected.extend(b"D|1|6299000000000000017|\xD5\xC5\x96\x7C|120.00|652827194001010012|\xC9\xFA\xBB\xEE\xB2\xB9\xCC\xF9|652827-202601-1-1\r\n");
+        expected.extend(b"D|2|6299000000000000017|");
+        expected.extend(gb("阿依古丽·买买提"));
+        expected.extend(b"|120.00|652827194001010012|\xC9\xFA\xBB\xEE\xB2\xB9\xCC\xF9|652827-202601-1-2\r\n");
+        expected.extend(b"T|2|240.00\r\n");
+        assert_eq!(bytes, expected);
+        assert!(gb("·") == b"\xA1\xA4" && gb("晐")[1] == b'|', "the separator, and the trap");
+        assert_eq!(read_payment_file(&bytes).unwrap(), (header(&rows), rows.to_vec()));
+    }
+
+    #[test]
+    fn writing_refuses_with_line_field_and_limit() {
+        let refusals =
+            |row: PaymentRow| write_payment_file(&header(std::slice::from_ref(&row)), &[row], &layout()).unwrap_err();
+        let long = "阿不都热合曼·吐尔逊".repeat(4);
+        let found = refusals(payment(17, &long));
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].to_string(),
+            "明细第 17 行 户名: “阿***逊”共 80 字节，最多 60 字节；不能截断，请与银行商定写法"
+        );
+        for (holder, problem) in [
+            ("", Problem::Empty),
+            ("王|国", Problem::Forbidden('|')),
+            ("王\n国", Problem::Forbidden('\n')),
+            ("王\u{1F}国", Problem::Forbidden('\u{1F}')),
+            ("王国\u{3000}", Problem::Padded),
+            ("王\u{E5E5}", Problem::Unencodable('\u{E5E5}')),
+            ("王\u{E81E}", Problem::Unencodable('\u{E81E}')),
+        ] {
+            let found = refusals(payment(3, holder));
+            assert_eq!(found, [CannotWrite { line_no: 3, field: "户名", problem }], "{holder:?}");
+        }
+        assert_eq!(refusals(PaymentRow { account: " ".into(), ..payment(1, "王") })[0].problem, Problem::Empty);
+        for fen in [0, -1] {
+            let found = refusals(PaymentRow { amount: Money(fen), ..payment(1, "王") });
+            assert_eq!(found[0].problem, Problem::NotPositive(Money(fen)));
+        }
+        assert_eq!(refusals(PaymentRow { amount: Money(i64::MAX), ..payment(1, "王") })[0].line_no, 0);
+    }
+
+    #[test]
+    fn sixty_bytes_are_enough_and_sixty_one_are_too_many() {
+        let thirty = "王".repeat(30);
+        let rows = [payment(1, &thirty)];
+        assert!(write_payment_file(&header(&rows), &rows, &layout()).is_ok());
+        let rows = [payment(1, &format!("{thirty}a"))];
+        assert!(write_payment_file(&header(&rows), &rows, &layout()).is_err());
+        let rows = [payment(1, &"𬭎".repeat(16))];
+        assert!(write_payment_file(&header(&rows), &rows, &layout()).is_err(), "four bytes each");
+    }
+
+    #[test]
+    fn header_and_rows_must_tell_the_same() {
+        let rows = [payment(1, "王"), payment(1, "李")];
+        let right = header(&rows);
+        let found = write_payment_file(&right, &rows, &layout()).unwrap_err();
+        assert_eq!(found[0].problem, Problem::Twice("652827-202601-1-1".into()));
+        let rows = [payment(1, "王"), payment(2, "李")];
+        for (wrong, field) in [
+            (FileHeader { rows: 3, ..right.clone() }, "笔数"),
+            (FileHeader { total: Money(1), ..right.clone() }, "总金额"),
+            (FileHeader { part: 2, ..right.clone() }, "分件"),
+            (FileHeader { part: 0, ..right.clone() }, "分件"),
+            (FileHeader { file_ref: String::new(), ..right.clone() }, "文件编号"),
+            (FileHeader { scheme_code: "a|b".into(), ..right.clone() }, "项目代码"),
+        ] {
+            let found = write_payment_file(&wrong, &rows, &layout()).unwrap_err();
+            assert_eq!((found.len(), found[0].line_no, found[0].field), (1, 0, field));
+        }
+        let small = Layout { row_limit: 1, ..layout() };
+        assert_eq!(
+            write_payment_file(&right, &rows, &small).unwrap_err()[0].to_string(),
+            "文件头 笔数: 2 笔，应为 1 至 1 笔"
+        );
+        assert!(write_payment_file(&header(&[]), &[], &layout()).is_err());
+    }
+
+    #[test]
+    fn a_return_is_decoded_before_it_is_split() {
+        let answer = read_answer(&gb(ANSWER)).unwrap();
+        assert_eq!(answer.kind, AnswerKind::Return);
+        assert_eq!(answer.rows[0].holder, "张東");
+        assert_eq!((&answer.rows[0].status, answer.rows[0].on), (&AnswerStatus::Credited, Some(day(16))));
+        let rejected = &answer.rows[1];
+        assert_eq!((rejected.row, rejected.holder.as_str(), rejected.on), (3, "李晐", None));
+        assert_eq!((rejected.reason_code.as_str(), &rejected.status), ("3031", &AnswerStatus::Rejected));
+        assert_eq!(write_answer(&answer).unwrap(), gb(ANSWER));
+    }
+
+    #[test]
+    fn padding_line_feeds_an_empty_last_line_and_marked_utf8_are_taken() {
+        let answer = read_answer(&gb(ANSWER)).unwrap();
+        for text in [
+            ANSWER.replace("\r\n", "\n"),
+            ANSWER.replace('|', " |　"),
+            format!("{ANSWER}\r\n"),
+            ANSWER.trim_end().to_string(),
+            ANSWER.replace("|120.00", "|120"),
+            ANSWER.replace("|120.00|S", "|１２０元|S"),
+        ] {
+            assert_eq!(read_answer(&gb(&text)).as_ref(), Ok(&answer), "{text}");
+        }
+        assert_eq!(read_answer(format!("\u{FEFF}{ANSWER}").as_bytes()).as_ref(), Ok(&answer));
+        assert_eq!(read_answer(ANSWER.as_bytes()), Err(ReadError::UnmarkedUtf8));
+        assert!(std::str::from_utf8(&gb("路")).is_ok() && !is_unmarked_utf8(&gb("路")));
+    }
+
+    #[test]
+    fn only_the_exact_letter_is_a_status() {
+        for (text, status) in [
+            ("S", AnswerStatus::Credited),
+            ("P", AnswerStatus::Open),
+            ("R", AnswerStatus::Unknown("R".into())),
+            ("成功", AnswerStatus::Unknown("成功".into())),
+            ("未成功", AnswerStatus::Unknown("未成功".into())),
+            ("s", AnswerStatus::Unknown("s".into())),
+            ("", AnswerStatus::Unknown(String::new())),
+        ] {
+            let tail = if text == "S" { "T|2|240.00|2|240.00" } else { "T|2|240.00|1|120.00" };
+            let file = ANSWER.replace("|F|", &format!("|{text}|")).replace("T|2|240.00|1|120.00", tail);
+            assert_eq!(read_answer(&gb(&file)).unwrap().rows[1].status, status, "{text}");
+        }
+        let late = ANSWER.replace("R|652827", "L|652827").replace("|F|", "|R|");
+        let late = read_answer(&gb(&late)).unwrap();
+        assert_eq!(late.kind, AnswerKind::LateReturn);
+        assert_eq!(late.rows[0].status, AnswerStatus::Unknown("S".into()), "no success in a late return");
+        assert_eq!(late.rows[1].status, AnswerStatus::Returned);
+    }
+
+    #[test]
+    fn what_is_not_whole_is_refused() {
+        let without_trailer = ANSWER.split("T|").next().unwrap();
+        let header_line = ANSWER.lines().next().unwrap();
+        for (text, code) in [
+            (String::new(), "BANK_FILE_EMPTY"),
+            ("\r\n".into(), "BANK_FILE_EMPTY"),
+            (format!("{ANSWER}\0"), "BANK_FILE_NUL"),
+            (ANSWER.replace("张東", &"张".repeat(30_000)), "BANK_FILE_LINE_TOO_LONG"),
+            (ANSWER.replace("R|652827", "H|652827"), "BANK_FILE_WRONG_KIND"),
+            (ANSWER.replace(header_line, "X|1"), "BANK_FILE_NO_HEADER"),
+            (ANSWER[header_line.len() + 2..].into(), "BANK_FILE_NO_HEADER"),
+            (ANSWER.replace("D|2", &format!("{header_line}\r\nD|2")), "BANK_FILE_SECOND_HEADER"),
+            (ANSWER.replace("D|2", "#|2"), "BANK_FILE_LETTER"),
+            (ANSWER.replace("D|2", "\r\nD|2"), "BANK_FILE_LETTER"),
+            (ANSWER.replace("|SIM2", ""), "BANK_FILE_FIELD_COUNT"),
+            (ANSWER.replace("2026-01|", "2026-13|"), "BANK_FILE_FIELD"),
+            (ANSWER.replace("20260115", "20260230"), "BANK_FILE_FIELD"),
+            (ANSWER.replace("|1/1", "|2/1"), "BANK_FILE_FIELD"),
+            (ANSWER.replace("|652827|", "||"), "BANK_FILE_FIELD"),
+            (ANSWER.replace("|240.00|1/1", "|x|1/1"), "BANK_FILE_FIELD"),
+            (ANSWER.replace("120.00|F", "12O.00|F"), "BANK_FILE_FIELD"),
+            (ANSWER.replace("20260116", "明天"), "BANK_FILE_FIELD"),
+            (without_trailer.into(), "BANK_FILE_TRUNCATED"),
+            (format!("{ANSWER}D|3"), "BANK_FILE_AFTER_TRAILER"),
+            (format!("{ANSWER}\r\n\r\n"), "BANK_FILE_AFTER_TRAILER"),
+            (ANSWER.replace("T|2", "T|3"), "BANK_FILE_TOTALS"),
+            (ANSWER.replace("T|2|240.00", "T|2|240.01"), "BANK_FILE_TOTALS"),
+            (ANSWER.replace("|1|120.00\r\n", "|2|120.00\r\n"), "BANK_FILE_TOTALS"),
+            (ANSWER.replace("|1|120.00\r\n", "|1|240.00\r\n"), "BANK_FILE_TOTALS"),
+            (ANSWER.replace("|F|", "|S|"), "BANK_FILE_TOTALS"),
+        ] {
+            assert_eq!(read_answer(&gb(&text)).unwrap_err().code(), code, "{text:.200}");
+        }
+        let error = read_answer(&gb(without_trailer)).unwrap_err();
+        assert!(error.to_string().ends_with("文件可能不完整，请重新取回盘文件"));
+        let error = read_answer(&gb(&ANSWER.replace("R|652827", "H|652827"))).unwrap_err();
+        assert_eq!(error.to_string(), "第 1 行: 这是支付文件，不是回盘");
+        let error = read_answer(&gb(&ANSWER.replace("120.00|F", "12O.00|F"))).unwrap_err();
+        assert_eq!(error.to_string(), "第 3 行 金额: “12O.00”，应为 120.00 这样的金额");
+        let error = read_answer(&gb(&ANSWER.replace("120.00|F", "65282719400101001X|F"))).unwrap_err();
+        assert_eq!(error.to_string(), "第 3 行 金额: “***********001X”，应为 120.00 这样的金额");
+    }
+
+    #[test]
+    fn a_malformed_sequence_is_named_by_its_byte() {
+        let mut bytes = gb(ANSWER);
+        let offset = ANSWER.find("张").unwrap();
+        bytes[offset] = 0xFF;
+        let error = read_answer(&bytes).unwrap_err();
+        assert_eq!(error, ReadError::Encoding { row: 2, offset, expected: "GB18030" });
+        let mut marked = format!("\u{FEFF}{ANSWER}").into_bytes();
+        marked[5] = 0xFF;
+        assert_eq!(read_answer(&marked), Err(ReadError::Encoding { row: 1, offset: 5, expected: "UTF-8" }));
+    }
+
+    #[test]
+    fn a_payment_file_is_read_only_as_written() {
+        let rows = [payment(1, "张東"), payment(2, "李")];
+        let bytes = write_payment_file(&header(&rows), &rows, &layout()).unwrap();
+        let (text, _) = GB18030.decode_without_bom_handling(&bytes);
+        for (changed, code) in [
+            (text.replace("|120.00|", "|120|"), "BANK_FILE_ALTERED"),
+            (text.replace("\r\n", "\n"), "BANK_FILE_ALTERED"),
+            (text.replace("D|2", "D|02"), "BANK_FILE_ALTERED"),
+            (text.replace("|2|240.00|1/1", "|1|240.00|1/1"), "BANK_FILE_TOTALS"),
+            (text.replace("T|2", "T|1"), "BANK_FILE_TOTALS"),
+            (ANSWER.to_string(), "BANK_FILE_WRONG_KIND"),
+        ] {
+            assert_eq!(read_payment_file(&gb(&changed)).unwrap_err().code(), code, "{changed}");
+        }
+        let error = read_payment_file(&gb(&text.replace("D|2", "D|02"))).unwrap_err();
+        assert_eq!(error, ReadError::Altered(3));
+    }
+
+    #[test]
+    fn file_names_are_plain() {
+        let mut header = header(&[]);
+        assert_eq!(file_name(&header, "RCC"), "652827-202601-1-RCC-1of1.txt");
+        header.parts = 3;
+        header.part = 2;
+        header.file_ref = "652827-202601-1-RCC-2".into();
+        assert_eq!(file_name(&header, "RCC"), "652827-202601-1-RCC-2of3.txt");
+        header.file_ref = "../x 东".into();
+        assert_eq!(file_name(&header, "RCC"), "___x__-RCC-2of3.txt");
+    }
+
+    prop_compose! {
+        fn any_row()(account in "[0-9]{8,19}", holder in "[一-龥·東晐䶮𬭎A-Z]{1,15}", fen in 1..10_000_000_i64,
+            remark in "[一-龥0-9]{0,8}") -> PaymentRow {
+            PaymentRow { account, holder, amount: Money(fen), remark, ..payment(1, "") }
+        }
+    }
+
+    prop_compose! {
+        fn any_answer()(kind in prop_oneof![Just(AnswerKind::Return), Just(AnswerKind::LateReturn)],
+            rows in prop::collection::vec((any_row(), "[SFPR]|未?成功|", "[0-9]{0,4}", prop::option::of(1..29_u32)), 0..8)) -> Answer {
+            let rows = rows.into_iter().enumerate().map(|(i, (row, status, code, on))| AnswerRow {
+                row: i + 2,
+                line_no: (i + 1).to_string(),
+                account: row.account,
+                holder: row.holder,
+                amount: Ok(row.amount),
+                status: AnswerStatus::read(&status, kind),
+                reason_code: code,
+                reason_text: row.remark,
+                bank_ref: String::new(),
+                on: on.map(day),
+                payment_ref: row.payment_ref,
+            }).collect();
+            Answer { kind, header: header(&[]), rows }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_payment_file_is_read_back_as_it_was(mut rows in prop::collection::vec(any_row(), 1..20)) {
+            for (no, row) in (1..).zip(&mut rows) {
+                row.line_no = no;
+                row.payment_ref = format!("652827-202601-1-{no}");
+            }
+            let bytes = write_payment_file(&header(&rows), &rows, &layout()).unwrap();
+            prop_assert_eq!(read_payment_file(&bytes), Ok((header(&rows), rows)));
+        }
+
+        #[test]
+        fn an_answer_is_read_back_as_it_was(answer in any_answer()) {
+            prop_assert_eq!(read_answer(&write_answer(&answer).unwrap()), Ok(answer));
+        }
+
+        #[test]
+        fn any_bytes_have_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = (read_answer(&bytes), read_payment_file(&bytes));
+        }
+
+        #[test]
+        fn a_damaged_return_never_credits_more(place in 0..300_usize, byte in any::<u8>(), cut in any::<bool>()) {
+            let mut bytes = gb(ANSWER);
+            let place = place % bytes.len();
+            if cut { bytes.truncate(place) } else { bytes[place] = byte }
+            if let Ok(answer) = read_answer(&bytes) {
+                prop_assert_eq!(count(&answer.rows, |r| r.status == AnswerStatus::Credited).0, usize::from(answer.kind == AnswerKind::Return));
+            }
+        }
+
+        #[test]
+        fn any_name_is_written_exactly_or_refused(holder in "\\PC{0,30}") {
+            let rows = [payment(1, &holder)];
+            if let Ok(bytes) = write_payment_file(&header(&rows), &rows, &layout()) {
+                prop_assert_eq!(&read_payment_file(&bytes).unwrap().1[0].holder, &holder);
+            }
+        }
+    }
+}
