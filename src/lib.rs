@@ -4,8 +4,11 @@
 //! (`tests/it/house.rs`) keeps the arrows between them true.
 
 pub mod calculation;
+pub mod clock;
+pub mod crash;
 pub mod domain;
 pub mod formats;
 pub mod reports;
 pub mod storage;
 pub mod training;
+pub mod workflow;

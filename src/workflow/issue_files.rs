@@ -1,0 +1,309 @@
+//! Issues the payment files of an approved run: per bank and part, kept byte for byte.
+//!
+//! Just before, every claim that may have changed since the run was prepared is looked at again: a
+//! payment that a hold or a stop has overtaken is withheld, and its money released. So cover never
+//! exceeds claim at the moment of sending.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::decide_run::{post_or_inconsistent, verify_frozen};
+use super::error::{Failure, Kind};
+use super::office::Office;
+use super::step::Step;
+use crate::calculation::claim::claim;
+use crate::domain::actor::Role;
+use crate::domain::appropriation::{PostingKind, split_over_draws};
+use crate::domain::bank::{Layout, ReasonClass};
+use crate::domain::money::Money;
+use crate::domain::payment::{OutcomeKind, Payment, PaymentRef};
+use crate::domain::period::{PeriodRange, date_number};
+use crate::domain::run::{Run, RunState};
+use crate::domain::scheme::Scheme;
+use crate::formats::bank::neutral::{FileHeader, PaymentRow, file_name, write_payment_file};
+use crate::storage::appropriation::PostingReason;
+use crate::storage::payment::NewOutcome;
+use crate::storage::payment_file::PaymentFile;
+use crate::storage::{appropriation, cover, enrolment, hold, kept_file, payment, payment_file, run};
+
+/// A file with its bytes, to be handed over.
+#[derive(Debug, Clone)]
+pub struct IssuedFile {
+    /// As stored.
+    pub file: PaymentFile,
+    /// As written.
+    pub bytes: Vec<u8>,
+}
+
+/// A payment left out of the files.
+#[derive(Debug, Clone)]
+pub struct Withheld {
+    /// Line of the run.
+    pub line_no: i64,
+    /// Name.
+    pub name: String,
+    /// Amount.
+    pub amount: Money,
+    /// Why.
+    pub reason: String,
+}
+
+/// What was issued.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The run.
+    pub run: Run,
+    /// Its files.
+    pub files: Vec<IssuedFile>,
+    /// Payments left out this time.
+    pub withheld: Vec<Withheld>,
+    /// True when the files had been issued before: these are the same bytes.
+    pub again: bool,
+}
+
+/// Issues the files of a run, or hands out the same bytes again.
+///
+/// # Errors
+/// Unless approved, unchanged since, and writable in the bank's layout to the last character;
+/// then nothing is written and the run stays approved.
+pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure> {
+    let mut step = Step::begin(office, "bank.issue", &[Role::Finance]).await?;
+    let run = office.run(&mut step.tx, code).await?;
+    if matches!(run.state, RunState::Issued(..) | RunState::Settled(..)) {
+        let files = kept_files(&mut step, &run).await?;
+        step.finish(code, json!({ "again": true, "files": files.len() })).await?;
+        return Ok(Issued { run, files, withheld: Vec::new(), again: true });
+    }
+    let from = run.state.clone();
+    let run = run.issue(step.signature())?;
+    verify_frozen(&mut step, &run).await?;
+    let payments = payment::of_run(&mut step.tx, &step.agency, &run).await?;
+    let withheld = withhold(office, &mut step, &run, &payments).await?;
+    let sent: Vec<&Payment> = payments.iter().filter(|p| !withheld.iter().any(|w| w.line_no == p.line_no)).collect();
+    if sent.is_empty() {
+        return Err(Failure::refused("ALL_WITHHELD", format!("批次 {code} 的明细全部被暂缓，没有可以报盘的"))
+            .hint("用 fafang run cancel 作废批次"));
+    }
+    let files = write_files(office, &mut step, &run, &sent).await?;
+    if !run::move_from(&mut step.tx, &step.agency, &run, &from).await? {
+        return Err(Failure::conflict("RUN_MOVED", format!("批次 {code} 刚被其他人处理过")));
+    }
+    let list: Vec<_> = files
+        .iter()
+        .map(|f| json!({ "name": f.file.name, "rows": f.file.row_count, "total_fen": f.file.total_fen, "digest": f.file.digest }))
+        .collect();
+    step.finish(code, json!({ "files": list, "withheld": withheld.len() })).await?;
+    Ok(Issued { run, files, withheld, again: false })
+}
+
+async fn kept_files(step: &mut Step, run: &Run) -> Result<Vec<IssuedFile>, Failure> {
+    let mut files = Vec::new();
+    for file in payment_file::of_run(&mut step.tx, &step.agency, run).await? {
+        let bytes = kept_file::content(&mut step.tx, &step.agency, &file.digest).await?;
+        files.push(IssuedFile { file, bytes });
+    }
+    Ok(files)
+}
+
+/// Finds what must not be sent any more, records it and releases its money.
+async fn withhold(office: &Office, step: &mut Step, run: &Run, payments: &[Payment]) -> Result<Vec<Withheld>, Failure> {
+    let (scheme, version) = office.scheme(&mut step.tx, &run.scheme_code).await?;
+    let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
+    let overtaken = overtaken(step, run, &scheme, version).await?;
+    let mut withheld = Vec::new();
+    for payment in payments {
+        let reason = match holds.get(&payment.beneficiary_no) {
+            Some((hold, _)) => Some(format!("暂停支付: {}", hold.reason.title())),
+            None => overtaken.get(&payment.enrolment_no).cloned(),
+        };
+        if let Some(reason) = reason {
+            let Payment { line_no, amount, .. } = *payment;
+            withheld.push(Withheld { line_no, name: payment.name.clone(), amount, reason });
+        }
+    }
+    if withheld.is_empty() {
+        return Ok(withheld);
+    }
+    let outcomes = withheld.iter().map(|w| NewOutcome {
+        line_no: w.line_no,
+        seq_no: 1,
+        kind: OutcomeKind::Withheld,
+        reason_class: None,
+        reason_code: String::new(),
+        reason_text: w.reason.clone(),
+        bank_ref: String::new(),
+        on: step.on,
+    });
+    let outcomes = outcomes.collect();
+    payment::insert_outcomes(&mut step.tx, &step.agency, run, None, outcomes, step.event_no).await?;
+    let stretches: Vec<(Money, Money)> = payments
+        .iter()
+        .filter(|p| withheld.iter().any(|w| w.line_no == p.line_no))
+        .map(|p| (p.offset, p.amount))
+        .collect();
+    let reason = PostingReason { run_no: Some(run.no), note: "报盘时暂缓", ..PostingReason::default() };
+    move_money(step, run, PostingKind::Release, &stretches, &reason).await?;
+    Ok(withheld)
+}
+
+/// Enrolments whose cover now exceeds their claim, with the reason, looked at only where something
+/// changed after the run was prepared.
+async fn overtaken(step: &mut Step, run: &Run, scheme: &Scheme, version: i64) -> Result<BTreeMap<i64, String>, Failure> {
+    let everyone = version != run.scheme_version;
+    let mut changed: Vec<_> = enrolment::of_scheme(&mut step.tx, &step.agency, &run.scheme_code).await?;
+    changed.retain(|e| everyone || e.changed_event_no > run.prepared_event_no);
+    let mut found = BTreeMap::new();
+    if changed.is_empty() {
+        return Ok(found);
+    }
+    let covered = cover::covered(&mut step.tx, &step.agency, &run.scheme_code).await?;
+    let covers = cover::of_run(&mut step.tx, &step.agency, run).await?;
+    let payments = payment::of_run(&mut step.tx, &step.agency, run).await?;
+    let line_of: BTreeMap<i64, i64> = payments.iter().map(|p| (p.enrolment_no, p.line_no)).collect();
+    for person in &changed {
+        let months = line_of.get(&person.no).and_then(|line| covers.get(line));
+        for month in months.into_iter().flatten() {
+            let now = claim(scheme, &person.category, &person.entitlement, month.period);
+            let cover = covered.get(&person.no).and_then(|m| m.get(&month.period)).copied().unwrap_or_default();
+            if cover > now.amount() {
+                let why = if now.reason().is_empty() { "应发已减少".to_string() } else { now.reason() };
+                found.insert(person.no, format!("{} {why}", month.period));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Posts the money of some payments to the appropriations it came from, one posting each.
+///
+/// # Errors
+/// When the books cannot take it.
+pub async fn move_money(
+    step: &mut Step,
+    run: &Run,
+    kind: PostingKind,
+    stretches: &[(Money, Money)],
+    reason: &PostingReason<'_>,
+) -> Result<(), Failure> {
+    let draws = appropriation::draws(&mut step.tx, &step.agency, run.periods.last.number(), run.no).await?;
+    let mut sums: BTreeMap<i64, Money> = BTreeMap::new();
+    for (offset, amount) in stretches {
+        for (appropriation_no, part) in split_over_draws(&draws, *offset, *amount) {
+            *sums.entry(appropriation_no).or_default() += part;
+        }
+    }
+    for (appropriation_no, amount) in sums {
+        post_or_inconsistent(step, appropriation_no, kind, amount, reason).await?;
+    }
+    Ok(())
+}
+
+async fn write_files(office: &Office, step: &mut Step, run: &Run, sent: &[&Payment]) -> Result<Vec<IssuedFile>, Failure> {
+    let mut files = Vec::new();
+    // Lines are in order of bank, so each bank is one stretch.
+    for of_bank in sent.chunk_by(|a, b| a.bank_code == b.bank_code) {
+        let layout = layout_of(office, &of_bank[0].bank_code)?;
+        let parts = of_bank.chunks(layout.row_limit.max(1));
+        let count = parts.len();
+        for (part, rows) in (1..).zip(parts) {
+            let file_no = i64::try_from(files.len() + 1).unwrap_or(i64::MAX);
+            files.push(write_file(step, run, layout, (part, count), file_no, rows).await?);
+        }
+    }
+    Ok(files)
+}
+
+fn layout_of<'a>(office: &'a Office, bank_code: &str) -> Result<&'a Layout, Failure> {
+    let layout = office.banks.bank(bank_code).and_then(|bank| office.banks.layout(&bank.layout));
+    layout.ok_or_else(|| {
+        Failure::new(Kind::Configuration, "BANK_UNKNOWN", format!("银行 {bank_code} 没有文件格式"))
+            .hint("在 config/banks 中补上这家银行")
+    })
+}
+
+async fn write_file(
+    step: &mut Step,
+    run: &Run,
+    layout: &Layout,
+    (part, parts): (usize, usize),
+    file_no: i64,
+    payments: &[&Payment],
+) -> Result<IssuedFile, Failure> {
+    let bank_code = &payments[0].bank_code;
+    let header = FileHeader {
+        file_ref: format!("{}-{}-{}-{bank_code}-{part}", step.agency, run.periods.last.number(), run.no),
+        agency_code: step.agency.clone(),
+        scheme_code: run.scheme_code.clone(),
+        periods: run.periods,
+        pay_date: step.on,
+        rows: payments.len(),
+        total: payments.iter().map(|p| p.amount).sum(),
+        part,
+        parts,
+    };
+    let rows: Vec<PaymentRow> = payments.iter().map(|p| payment_row(&step.agency, run, p)).collect();
+    let bytes = write_payment_file(&header, &rows, layout).map_err(|problems| {
+        let list: Vec<String> = problems.iter().take(20).map(ToString::to_string).collect();
+        Failure::refused("CANNOT_WRITE", format!("批次 {} 不能写成 {bank_code} 的文件:\n{}", run.code, list.join("\n")))
+            .hint("更正名册中的户名或账号后作废批次重新计算；没有写出任何文件")
+    })?;
+    let name = file_name(&header, bank_code);
+    let digest = kept_file::keep(&mut step.tx, &step.agency, &name, bytes.clone(), step.event_no).await?;
+    let file = PaymentFile {
+        period: run.periods.last.number(),
+        run_no: run.no,
+        file_no,
+        file_ref: header.file_ref,
+        name,
+        bank_code: bank_code.clone(),
+        layout_code: layout.code.clone(),
+        part: i64::try_from(part).unwrap_or(i64::MAX),
+        parts: i64::try_from(parts).unwrap_or(i64::MAX),
+        pay_date: date_number(header.pay_date),
+        first_line_no: payments[0].line_no,
+        last_line_no: payments[payments.len() - 1].line_no,
+        row_count: i64::try_from(payments.len()).unwrap_or(i64::MAX),
+        total_fen: header.total.fen(),
+        digest,
+        status: "written".into(),
+        open_rows: 0,
+        open_fen: 0,
+        credited_rows: 0,
+        credited_fen: 0,
+        rejected_rows: 0,
+        rejected_fen: 0,
+        returned_rows: 0,
+        returned_fen: 0,
+    };
+    payment_file::insert(&mut step.tx, &step.agency, &file, step.event_no).await?;
+    Ok(IssuedFile { file, bytes })
+}
+
+/// One row of a payment file; also what an answer is compared with.
+pub fn payment_row(agency: &str, run: &Run, payment: &Payment) -> PaymentRow {
+    let reference = PaymentRef {
+        agency_code: agency.to_string(),
+        run_period: run.periods.last,
+        run_no: run.no,
+        line_no: payment.line_no,
+    };
+    PaymentRow {
+        line_no: payment.line_no,
+        account: payment.account_number.clone(),
+        holder: payment.account_holder.clone(),
+        amount: payment.amount,
+        citizen_number: payment.citizen_number.clone(),
+        remark: remark(run.periods),
+        payment_ref: reference.to_string(),
+    }
+}
+
+fn remark(periods: PeriodRange) -> String {
+    format!("补贴{periods}")
+}
+
+/// The class under which a reason is told when a hold is opened.
+pub fn class_of(layout: Option<&Layout>, code: &str) -> ReasonClass {
+    layout.map_or(ReasonClass::Unknown, |l| l.reason_class(code))
+}
