@@ -153,9 +153,10 @@ impl CitizenNumber {
 
 /// Old permanent residence card: three letters of nationality, then province/area, order and date.
 fn is_old_residence_card(number: &str) -> bool {
+    // By bytes: a longer character may lie across the third one.
     number.len() == 15
-        && number[..3].bytes().all(|b| b.is_ascii_uppercase())
-        && number[3..].bytes().all(|b| b.is_ascii_digit())
+        && number.bytes().take(3).all(|b| b.is_ascii_uppercase())
+        && number.bytes().skip(3).all(|b| b.is_ascii_digit())
 }
 
 fn is_area(number: &str) -> bool {
@@ -242,6 +243,11 @@ mod tests {
         let number = CitizenNumber::parse("11010519491231002X", today()).unwrap();
         assert_eq!(format!("{number} {number:?}"), "110105********002X CitizenNumber(110105********002X)");
         assert_eq!(number.born_on(), NaiveDate::from_ymd_opt(1949, 12, 31));
+    }
+
+    #[test]
+    fn fifteen_bytes_are_not_fifteen_characters() {
+        assert_eq!(parse("A𞹋￠AA®ወ").unwrap_err().code(), "CITIZEN_NUMBER_LENGTH");
     }
 
     proptest! {
