@@ -1,1 +1,273 @@
-//! To be written.
+//! Charsets of the files that clerks and banks exchange: UTF-8 with or without byte-order mark,
+//! and GB18030. Nothing is ever replaced: a byte that does not decode and a character that does
+//! not encode are errors, because `?`, `U+FFFD` or `&#16134;` in a name stops a payment at the bank.
+
+use encoding_rs::{DecoderResult, EncoderResult, GB18030};
+
+const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// How the characters of a file are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charset {
+    /// UTF-8.
+    Utf8,
+    /// UTF-8 after a byte-order mark, as Excel writes "CSV UTF-8".
+    Utf8Bom,
+    /// GB18030, which contains GBK and GB2312.
+    Gb18030,
+}
+
+impl Charset {
+    /// Stored and typed form.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Charset::Utf8 => "utf-8",
+            Charset::Utf8Bom => "utf-8-bom",
+            Charset::Gb18030 => "gb18030",
+        }
+    }
+
+    /// From a code or a usual name; GBK and GB2312 are read as GB18030, which contains them.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Charset> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "utf-8" | "utf8" => Some(Charset::Utf8),
+            "utf-8-bom" | "utf8-bom" => Some(Charset::Utf8Bom),
+            "gb18030" | "gbk" | "gb2312" => Some(Charset::Gb18030),
+            _ => None,
+        }
+    }
+}
+
+/// Why bytes are no text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CharsetError {
+    /// Excel's "Unicode text".
+    #[error("文件是 UTF-16 编码，应为 UTF-8 或 GB18030；请在表格软件中另存为“CSV UTF-8”或 xlsx")]
+    Utf16,
+    /// A zero byte: no text has one.
+    #[error("第 {line} 行（第 {offset} 字节）是空字节，不是文本文件；请确认选对了文件")]
+    Nul {
+        /// Place in the file, from 1.
+        offset: usize,
+        /// Line, from 1.
+        line: usize,
+    },
+    /// Bytes that are no character.
+    #[error("第 {line} 行（第 {offset} 字节）不是 {expected} 字符，文件可能已损坏或被截断；请重新导出")]
+    Malformed {
+        /// Charset that was tried.
+        expected: &'static str,
+        /// Place in the file, from 1.
+        offset: usize,
+        /// Line, from 1.
+        line: usize,
+    },
+    /// A UTF-8 mark in a file that was said to be GB18030.
+    #[error("文件开头有 UTF-8 标记，与指定的 gb18030 不符；请改为 utf-8 或不指定编码")]
+    NotAsSaid,
+}
+
+impl CharsetError {
+    /// Stable code for logs, JSON and tests.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Utf16 => "CHARSET_UTF16",
+            Self::Nul { .. } => "CHARSET_NUL",
+            Self::Malformed { .. } => "CHARSET_MALFORMED",
+            Self::NotAsSaid => "CHARSET_NOT_AS_SAID",
+        }
+    }
+}
+
+/// A character that the charset does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("第 {position} 个字符“{character}”（U+{:04X}）无法用该编码表示，文件未写出", u32::from(*.character))]
+pub struct Unmappable {
+    /// The character.
+    pub character: char,
+    /// Its place in the text, in characters from 1.
+    pub position: usize,
+}
+
+/// Decodes a file: by its mark, else UTF-8 if all of it is, else GB18030. `said` forces one;
+/// whether UTF-8 has a mark is always taken from the file.
+///
+/// # Errors
+/// When the bytes are UTF-16, hold a zero byte, or do not decode completely.
+pub fn decode(bytes: &[u8], said: Option<Charset>) -> Result<(String, Charset), CharsetError> {
+    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+        return Err(CharsetError::Utf16);
+    }
+    if let Some(i) = bytes.iter().position(|b| *b == 0) {
+        return Err(CharsetError::Nul { offset: i + 1, line: line_of(bytes, i) });
+    }
+    let (body, found) = match bytes.strip_prefix(UTF8_BOM) {
+        Some(_) if said == Some(Charset::Gb18030) => return Err(CharsetError::NotAsSaid),
+        Some(body) => (body, Charset::Utf8Bom),
+        None => (bytes, Charset::Utf8),
+    };
+    let malformed = |expected, i| CharsetError::Malformed { expected, offset: i + 1, line: line_of(bytes, i) };
+    let utf8_end = match std::str::from_utf8(body) {
+        Ok(text) if said != Some(Charset::Gb18030) => return Ok((text.to_string(), found)),
+        Ok(_) => 0,
+        Err(error) => error.valid_up_to() + bytes.len() - body.len(),
+    };
+    if found == Charset::Utf8Bom || matches!(said, Some(Charset::Utf8 | Charset::Utf8Bom)) {
+        return Err(malformed("UTF-8", utf8_end));
+    }
+    match GB18030.decode_without_bom_handling_and_without_replacement(bytes) {
+        Some(text) => Ok((text.trim_start_matches('\u{FEFF}').to_string(), Charset::Gb18030)),
+        None if said.is_some() => Err(malformed("GB18030", gb18030_end(bytes))),
+        // The charset that got further is probably the one meant: that place helps to find the fault.
+        None => Err(malformed("UTF-8 或 GB18030", utf8_end.max(gb18030_end(bytes)))),
+    }
+}
+
+fn line_of(bytes: &[u8], index: usize) -> usize {
+    1 + bytes.iter().take(index).filter(|b| **b == b'\n').count()
+}
+
+/// Index of the first byte that is no part of a GB18030 character.
+fn gb18030_end(bytes: &[u8]) -> usize {
+    let mut decoder = GB18030.new_decoder_without_bom_handling();
+    let mut scratch = String::with_capacity(4096);
+    let mut done = 0;
+    loop {
+        scratch.clear();
+        let (result, read) = decoder.decode_to_string_without_replacement(&bytes[done..], &mut scratch, true);
+        done += read;
+        match result {
+            DecoderResult::OutputFull => {}
+            DecoderResult::InputEmpty => return done,
+            DecoderResult::Malformed(length, after) => return done.saturating_sub(usize::from(length + after)),
+        }
+    }
+}
+
+/// Encodes a text. `encoding_rs`'s own `encode()` writes `&#…;` for what it cannot map and only
+/// sets a flag; this one refuses.
+///
+/// # Errors
+/// The first character that the charset does not have.
+pub fn encode(text: &str, charset: Charset) -> Result<Vec<u8>, Unmappable> {
+    match charset {
+        Charset::Utf8 => return Ok(text.as_bytes().to_vec()),
+        Charset::Utf8Bom => return Ok([UTF8_BOM, text.as_bytes()].concat()),
+        Charset::Gb18030 => {}
+    }
+    let mut encoder = GB18030.new_encoder();
+    let mut bytes = Vec::with_capacity(text.len() + 16);
+    let mut done = 0;
+    loop {
+        let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(&text[done..], &mut bytes, true);
+        done += read;
+        match result {
+            EncoderResult::InputEmpty => break,
+            EncoderResult::OutputFull => bytes.reserve(text.len() - done + 16),
+            EncoderResult::Unmappable(character) => {
+                return Err(Unmappable { character, position: text[..done].chars().count() });
+            }
+        }
+    }
+    match text.chars().zip(1..).find(|(c, _)| is_private(*c) && changes_in_gb18030(*c)) {
+        Some((character, position)) => Err(Unmappable { character, position }),
+        None => Ok(bytes),
+    }
+}
+
+fn is_private(c: char) -> bool {
+    matches!(c, '\u{E000}'..='\u{F8FF}')
+}
+
+/// Old systems hold rare characters at private code points; the encoder writes some of them as
+/// the character that took their place later, and the name that comes back is another text.
+fn changes_in_gb18030(c: char) -> bool {
+    let text = c.to_string();
+    let (bytes, _, _) = GB18030.encode(&text);
+    GB18030.decode_without_bom_handling(&bytes).0 != text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAMES: &str = "姓名,阿依古丽·买买提\r\n王䶮,㼆,𫖯,€\r\n";
+
+    #[test]
+    fn each_charset_is_recognised_and_comes_back() {
+        for charset in [Charset::Utf8, Charset::Utf8Bom, Charset::Gb18030] {
+            let bytes = encode(NAMES, charset).unwrap();
+            assert_eq!(decode(&bytes, None).unwrap(), (NAMES.to_string(), charset));
+            assert_eq!(decode(&bytes, Some(charset)).unwrap(), (NAMES.to_string(), charset));
+            assert_eq!(Charset::parse(charset.code()), Some(charset));
+        }
+        assert_eq!(encode("㼆·", Charset::Gb18030).unwrap(), b"\x82\x32\x8D\x37\xA1\xA4");
+        assert_eq!(Charset::parse(" GBK "), Some(Charset::Gb18030));
+        assert_eq!(Charset::parse("utf-16"), None);
+    }
+
+    #[test]
+    fn a_broken_byte_is_named_with_its_line() {
+        let mut bytes = encode("姓名\n王建国\n", Charset::Gb18030).unwrap();
+        bytes.extend(b"\xFF\n");
+        assert_eq!(
+            decode(&bytes, None),
+            Err(CharsetError::Malformed { expected: "UTF-8 或 GB18030", offset: 13, line: 3 })
+        );
+        let utf8 = b"\xE5\xA7\x93\n\xE5\xA7".as_slice();
+        assert_eq!(
+            decode(utf8, Some(Charset::Utf8)),
+            Err(CharsetError::Malformed { expected: "UTF-8", offset: 5, line: 2 })
+        );
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        assert_eq!(decode(b"\xFF\xFE\x59\x00", None), Err(CharsetError::Utf16));
+        assert_eq!(decode(b"ab\nc\0", None), Err(CharsetError::Nul { offset: 5, line: 2 }));
+        let marked = encode("姓名", Charset::Utf8Bom).unwrap();
+        assert_eq!(decode(&marked, Some(Charset::Gb18030)), Err(CharsetError::NotAsSaid));
+        let gb = encode("姓名", Charset::Gb18030).unwrap();
+        assert_eq!(decode(&gb, Some(Charset::Utf8)).unwrap_err().code(), "CHARSET_MALFORMED");
+    }
+
+    #[test]
+    fn an_unmappable_character_is_refused_not_replaced() {
+        let error = encode("王\u{E5E5}", Charset::Gb18030).unwrap_err();
+        assert_eq!(error, Unmappable { character: '\u{E5E5}', position: 2 });
+        assert!(error.to_string().contains("U+E5E5"));
+    }
+
+    #[test]
+    fn every_character_comes_back_or_is_refused() {
+        let mut refused = Vec::new();
+        for c in '\u{1}'..=char::MAX {
+            match encode(&c.to_string(), Charset::Gb18030) {
+                Ok(bytes) => assert_eq!(GB18030.decode_without_bom_handling(&bytes).0, c.to_string()),
+                Err(_) => refused.push(c),
+            }
+        }
+        assert!(refused.contains(&'\u{E78D}') && refused.iter().all(|c| is_private(*c)), "{refused:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_have_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            for said in [None, Some(Charset::Utf8), Some(Charset::Gb18030)] {
+                let _ = decode(&bytes, said);
+            }
+        }
+
+        #[test]
+        fn what_encodes_decodes_to_itself(text in "[^\u{0}\u{FEFF}]{0,60}") {
+            if let Ok(bytes) = encode(&text, Charset::Gb18030) {
+                prop_assert_eq!(decode(&bytes, Some(Charset::Gb18030)).unwrap().0, text);
+            }
+        }
+    }
+}
