@@ -20,7 +20,8 @@ impl Clock {
     /// Today in China.
     pub fn today(self) -> NaiveDate {
         const EAST_8: i32 = 8 * 3600;
-        FixedOffset::east_opt(EAST_8).map_or_else(|| self.now().date_naive(), |zone| self.now().with_timezone(&zone).date_naive())
+        FixedOffset::east_opt(EAST_8)
+            .map_or_else(|| self.now().date_naive(), |zone| self.now().with_timezone(&zone).date_naive())
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]

@@ -85,7 +85,7 @@ impl AccountNumber {
     /// Cards of 16–19 digits end in a Luhn digit (ISO/IEC 7812-1). Passbooks and some cards of
     /// rural banks do not, so a miss is a warning and no more.
     pub fn breaks_card_check(&self) -> bool {
-        (16..=19).contains(&self.0.len()) && luhn_sum(&self.0) % 10 != 0
+        (16..=19).contains(&self.0.len()) && !luhn_sum(&self.0).is_multiple_of(10)
     }
 }
 

@@ -99,7 +99,7 @@ impl CitizenNumber {
             return Err(CitizenNumberError::Length { found: length });
         }
         for (i, c) in number.chars().enumerate() {
-            if !c.is_ascii_digit() && !(c == 'X' && i == 17) {
+            if !(c.is_ascii_digit() || c == 'X' && i == 17) {
                 return Err(CitizenNumberError::Character { found: c, position: i + 1 });
             }
         }

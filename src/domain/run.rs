@@ -181,11 +181,13 @@ impl RunState {
     pub fn sentence(&self) -> String {
         let last = match self {
             RunState::Prepared { sent_back: None } => return self.title().to_string(),
-            RunState::Prepared { sent_back: Some((by, _)) } => by,
             RunState::Submitted(s) => &s.by,
-            RunState::Reviewed(_, by) | RunState::Cancelled(by, _) => by,
             RunState::Approved(s) => &s.approved,
-            RunState::Issued(_, by) | RunState::Settled(_, by) => by,
+            RunState::Prepared { sent_back: Some((by, _)) }
+            | RunState::Reviewed(_, by)
+            | RunState::Issued(_, by)
+            | RunState::Settled(_, by)
+            | RunState::Cancelled(by, _) => by,
         };
         format!("{}（{last}）", self.title())
     }

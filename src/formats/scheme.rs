@@ -161,7 +161,9 @@ pub fn parse_scheme(text: &str) -> Result<Scheme, SchemeError> {
         .appropriation
         .iter()
         .enumerate()
-        .filter_map(|(i, t)| funding(t, &format!("第 {} 个 [[appropriation]]", i + 1)).map_err(|e| faults.0.extend(e)).ok())
+        .filter_map(|(i, t)| {
+            funding(t, &format!("第 {} 个 [[appropriation]]", i + 1)).map_err(|e| faults.0.extend(e)).ok()
+        })
         .collect();
     let indicators =
         file.indicator.into_iter().map(|t| Indicator { name: t.name, target: t.target, points: t.points }).collect();
@@ -222,7 +224,11 @@ fn check_standards(standards: &[Standard], first: Period, last: Option<Period>, 
     for category in categories {
         let mut own: Vec<&Standard> = standards.iter().filter(|s| s.category == category).collect();
         own.sort_by_key(|s| s.from);
-        let named = if category.is_empty() { "补贴标准".to_string() } else { format!("类别“{category}”的补贴标准") };
+        let named = if category.is_empty() {
+            "补贴标准".to_string()
+        } else {
+            format!("类别“{category}”的补贴标准")
+        };
         if own[0].from > first {
             faults.0.push(format!("{named}有空档: {first} 至 {} 没有标准", own[0].from.previous()));
         }
@@ -259,7 +265,13 @@ fn plan(table: &PlanTable, faults: &mut Faults) -> Option<Plan> {
     if target == Some(None) {
         return None;
     }
-    Some(Plan { year: table.year, people: table.people, months: table.months, monthly: monthly?, target: target.flatten() })
+    Some(Plan {
+        year: table.year,
+        people: table.people,
+        months: table.months,
+        monthly: monthly?,
+        target: target.flatten(),
+    })
 }
 
 /// Checks one appropriation of a scheme or budget file.
@@ -281,7 +293,8 @@ pub fn funding(table: &AppropriationTable, place: &str) -> Result<Funding, Vec<S
         Expenditure::parse(&table.expenditure),
         &format!("“{}”，应为 项目支出 project 或 基本支出 basic", table.expenditure),
     );
-    let is_code = |text: &str, lengths: &[usize]| lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let is_code =
+        |text: &str, lengths: &[usize]| lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     faults.need(
         &format!("{place} 功能科目"),
         is_code(&table.function_code, &[3, 5, 7]).then_some(()),

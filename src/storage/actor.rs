@@ -21,7 +21,13 @@ fn actor((name, role): (String, String)) -> Result<Actor, StorageError> {
 ///
 /// # Errors
 /// The database's.
-pub async fn upsert(tx: &mut Tx, agency: &str, actor: &Actor, actor_no: i64, event_no: i64) -> Result<(), StorageError> {
+pub async fn upsert(
+    tx: &mut Tx,
+    agency: &str,
+    actor: &Actor,
+    actor_no: i64,
+    event_no: i64,
+) -> Result<(), StorageError> {
     tx.execute(UPSERT, values![agency, &actor.name, actor_no, actor.role.code(), event_no]).await?;
     Ok(())
 }

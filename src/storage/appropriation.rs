@@ -135,7 +135,13 @@ pub struct PostingReason<'a> {
 ///
 /// # Errors
 /// The database's.
-pub async fn insert(tx: &mut Tx, agency: &str, no: i64, scheme_code: &str, funding: &Funding) -> Result<(), StorageError> {
+pub async fn insert(
+    tx: &mut Tx,
+    agency: &str,
+    no: i64,
+    scheme_code: &str,
+    funding: &Funding,
+) -> Result<(), StorageError> {
     tx.execute(
         INSERT,
         values![
@@ -232,7 +238,13 @@ pub async fn posting_sums(tx: &mut Tx, agency: &str) -> Result<Vec<(i64, Posting
 ///
 /// # Errors
 /// The database's.
-pub async fn insert_draws(tx: &mut Tx, agency: &str, period: i64, run_no: i64, draws: &[Draw]) -> Result<(), StorageError> {
+pub async fn insert_draws(
+    tx: &mut Tx,
+    agency: &str,
+    period: i64,
+    run_no: i64,
+    draws: &[Draw],
+) -> Result<(), StorageError> {
     for (draw_no, draw) in (1_i64..).zip(draws) {
         tx.execute(
             INSERT_DRAW,
@@ -249,5 +261,8 @@ pub async fn insert_draws(tx: &mut Tx, agency: &str, period: i64, run_no: i64, d
 /// The database's.
 pub async fn draws(tx: &mut Tx, agency: &str, period: i64, run_no: i64) -> Result<Vec<Draw>, StorageError> {
     let rows: Vec<(i64, i64, i64)> = tx.fetch_all(DRAWS, values![agency, period, run_no]).await?;
-    Ok(rows.into_iter().map(|(appropriation_no, from_fen, to_fen)| Draw { appropriation_no, from_fen, to_fen }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(appropriation_no, from_fen, to_fen)| Draw { appropriation_no, from_fen, to_fen })
+        .collect())
 }

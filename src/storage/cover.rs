@@ -34,6 +34,17 @@ statements! {
                 WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 \
                 GROUP BY c.period, r.period, r.run_no, r.status, f.status, o.kind \
                 ORDER BY c.period, r.run_no, f.status, o.kind";
+    /// Months covered by more than was ever owed for them.
+    OVER_COVERED = "SELECT c.enrolment_no, c.period, CAST(SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) AS BIGINT), MAX(c.claim_fen) \
+                    FROM cover c \
+                    JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no \
+                    LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
+                        AND o.line_no = c.line_no AND o.kind IN ('withheld', 'rejected', 'returned') \
+                    WHERE c.agency_code = $1 AND r.status <> 'cancelled' \
+                    GROUP BY c.enrolment_no, c.period \
+                    HAVING SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) > MAX(c.claim_fen)";
+    /// Sum of covers of a run.
+    SUM_OF_RUN = "SELECT CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT) FROM cover WHERE agency_code = $1 AND run_period = $2 AND run_no = $3";
     /// Every cover of some months with what became of it.
     TRACES = "SELECT c.enrolment_no, c.period, c.amount_fen, r.run_code, c.line_no, r.status, f.status, o.kind, o.reason_class, o.reason_text, o.outcome_on \
               FROM cover c \
@@ -76,7 +87,8 @@ fn parse_months(text: &str) -> Result<BTreeMap<Period, Money>, StorageError> {
 /// # Errors
 /// The database's.
 pub async fn of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<HashMap<i64, Vec<Cover>>, StorageError> {
-    let rows: Vec<(i64, i64, i64, i64, i64)> = tx.fetch_all(OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
+    let rows: Vec<(i64, i64, i64, i64, i64)> =
+        tx.fetch_all(OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
     let mut covers: HashMap<i64, Vec<Cover>> = HashMap::new();
     for (line_no, month, amount, claim, covered) in rows {
         covers.entry(line_no).or_default().push(Cover {
@@ -93,7 +105,11 @@ pub async fn of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<HashMap<i64,
 ///
 /// # Errors
 /// When a stored word is unknown.
-pub fn payment_state(run_status: &str, file_status: Option<&str>, last_outcome: Option<&str>) -> Result<PaymentState, StorageError> {
+pub fn payment_state(
+    run_status: &str,
+    file_status: Option<&str>,
+    last_outcome: Option<&str>,
+) -> Result<PaymentState, StorageError> {
     if let Some(kind) = last_outcome {
         return Ok(match outcome_kind(kind)? {
             OutcomeKind::Withheld => PaymentState::Withheld,
@@ -136,7 +152,13 @@ type MonthRow = (i64, i64, i64, String, Option<String>, Option<String>, i64, i64
 ///
 /// # Errors
 /// The database's.
-pub async fn by_month(tx: &mut Tx, agency: &str, scheme: &str, first: Period, last: Period) -> Result<Vec<MonthSum>, StorageError> {
+pub async fn by_month(
+    tx: &mut Tx,
+    agency: &str,
+    scheme: &str,
+    first: Period,
+    last: Period,
+) -> Result<Vec<MonthSum>, StorageError> {
     let rows: Vec<MonthRow> = tx.fetch_all(BY_MONTH, values![agency, scheme, first.number(), last.number()]).await?;
     rows.into_iter()
         .map(|(month, run_period, run_no, run, file, outcome, count, fen)| {
@@ -194,7 +216,13 @@ struct TraceRow(
 ///
 /// # Errors
 /// The database's.
-pub async fn traces(tx: &mut Tx, agency: &str, scheme: &str, first: Period, last: Period) -> Result<Vec<Trace>, StorageError> {
+pub async fn traces(
+    tx: &mut Tx,
+    agency: &str,
+    scheme: &str,
+    first: Period,
+    last: Period,
+) -> Result<Vec<Trace>, StorageError> {
     let rows: Vec<TraceRow> = tx.fetch_all(TRACES, values![agency, scheme, first.number(), last.number()]).await?;
     rows.into_iter()
         .map(|TraceRow(enrolment_no, month, fen, run_code, line_no, run, file, outcome, class, text, on)| {
@@ -211,4 +239,21 @@ pub async fn traces(tx: &mut Tx, agency: &str, scheme: &str, first: Period, last
             })
         })
         .collect()
+}
+
+/// Enrolment, month, cover and highest claim of months that were covered by more than was ever owed.
+///
+/// # Errors
+/// The database's.
+pub async fn over_covered(tx: &mut Tx, agency: &str) -> Result<Vec<(i64, i64, i64, i64)>, StorageError> {
+    tx.fetch_all(OVER_COVERED, values![agency]).await
+}
+
+/// Sum of the covers of a run.
+///
+/// # Errors
+/// The database's.
+pub async fn sum_of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<Money, StorageError> {
+    let (fen,): (i64,) = tx.fetch_one(SUM_OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
+    Ok(Money(fen))
 }

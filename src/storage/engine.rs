@@ -13,7 +13,8 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite, Transaction};
 
@@ -288,7 +289,11 @@ impl Tx {
     ///
     /// # Errors
     /// The database's.
-    pub async fn fetch_all<T: Record>(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<T>, StorageError> {
+    pub async fn fetch_all<T: Record>(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<T>, StorageError> {
         Ok(on!(self, connection => bind_all!(sqlx::query_as::<_, T>(sql), values).fetch_all(connection).await?))
     }
 
@@ -317,7 +322,12 @@ impl Tx {
     ///
     /// # Errors
     /// The database's.
-    pub async fn insert_rows(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), StorageError> {
+    pub async fn insert_rows(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<(), StorageError> {
         match self {
             Tx::Sqlite(tx) => insert_chunked(tx, table, columns, rows).await,
             Tx::Postgres(tx) => copy_in(tx, table, columns, rows).await,
@@ -387,7 +397,9 @@ async fn copy_in(
                 }
                 Value::Text(Some(text)) => escape_for_copy(text, &mut piece),
                 Value::Int(None) | Value::Text(None) => piece.push_str("\\N"),
-                Value::Bytes(_) => return Err(StorageError::NotOnThisEngine { what: "bulk bytes", use_instead: "execute" }),
+                Value::Bytes(_) => {
+                    return Err(StorageError::NotOnThisEngine { what: "bulk bytes", use_instead: "execute" });
+                }
             }
         }
         piece.push('\n');

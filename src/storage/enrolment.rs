@@ -94,7 +94,8 @@ impl TryFrom<Row> for Enrolment {
 pub async fn of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<Enrolment>, StorageError> {
     let rows: Vec<Row> = tx.fetch_all(OF_SCHEME, values![agency, scheme]).await?;
     let mut enrolments: Vec<Enrolment> = rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
-    let events: Vec<(i64, String, Option<i64>, Option<i64>)> = tx.fetch_all(SUSPENSIONS, values![agency, scheme]).await?;
+    let events: Vec<(i64, String, Option<i64>, Option<i64>)> =
+        tx.fetch_all(SUSPENSIONS, values![agency, scheme]).await?;
     for (enrolment_no, kind, at, back_paid) in events {
         let at = period("enrolment_event", at.unwrap_or(0))?;
         // Both lists are in order of enrolment_no.
@@ -233,8 +234,21 @@ pub async fn insert_enrolments(
     event_no: i64,
 ) -> Result<(), StorageError> {
     const COLUMNS: [&str; 15] = [
-        "agency_code", "enrolment_no", "scheme_code", "beneficiary_no", "category", "first_period", "last_period", "stop_reason",
-        "bank_code", "account_number", "account_holder", "holder_relation", "account_set_by", "import_no", "changed_event_no",
+        "agency_code",
+        "enrolment_no",
+        "scheme_code",
+        "beneficiary_no",
+        "category",
+        "first_period",
+        "last_period",
+        "stop_reason",
+        "bank_code",
+        "account_number",
+        "account_holder",
+        "holder_relation",
+        "account_set_by",
+        "import_no",
+        "changed_event_no",
     ];
     let row = |e: NewEnrolment| -> Vec<Value> {
         values![
@@ -349,7 +363,13 @@ pub async fn set_entitlement(
 ///
 /// # Errors
 /// The database's.
-pub async fn set_category(tx: &mut Tx, agency: &str, enrolment_no: i64, category: &str, event_no: i64) -> Result<(), StorageError> {
+pub async fn set_category(
+    tx: &mut Tx,
+    agency: &str,
+    enrolment_no: i64,
+    category: &str,
+    event_no: i64,
+) -> Result<(), StorageError> {
     tx.execute(SET_CATEGORY, values![agency, enrolment_no, category, event_no]).await?;
     Ok(())
 }
@@ -390,7 +410,12 @@ pub type PastImport = (i64, String, String, i64);
 ///
 /// # Errors
 /// The database's.
-pub async fn imported(tx: &mut Tx, agency: &str, scheme: &str, digest: &str) -> Result<Option<PastImport>, StorageError> {
+pub async fn imported(
+    tx: &mut Tx,
+    agency: &str,
+    scheme: &str,
+    digest: &str,
+) -> Result<Option<PastImport>, StorageError> {
     tx.fetch_optional(IMPORTED, values![agency, scheme, digest]).await
 }
 

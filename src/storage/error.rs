@@ -45,7 +45,11 @@ pub enum StorageError {
 
 impl StorageError {
     /// A stored value that cannot be.
-    pub fn inconsistent(table: &'static str, row: impl ToString, problem: impl ToString) -> StorageError {
+    pub fn inconsistent(
+        table: &'static str,
+        row: impl std::fmt::Display,
+        problem: impl std::fmt::Display,
+    ) -> StorageError {
         StorageError::Inconsistent { table, row: row.to_string(), problem: problem.to_string() }
     }
 

@@ -72,6 +72,19 @@ pub async fn insert(
     on: NaiveDate,
     event_no: i64,
 ) -> Result<(), StorageError> {
+    const COLUMNS: [&str; 11] = [
+        "agency_code",
+        "finding_no",
+        "code",
+        "period",
+        "run_no",
+        "file_no",
+        "line_no",
+        "amount_fen",
+        "message",
+        "opened_on",
+        "opened_event_no",
+    ];
     if findings.is_empty() {
         return Ok(());
     }
@@ -80,13 +93,21 @@ pub async fn insert(
     let rows = (first_no..)
         .zip(findings)
         .map(|(no, f)| {
-            values![agency, no, f.code, period, run_no, file_no, f.line_no, f.amount.fen(), &f.message, date_number(on), event_no]
+            values![
+                agency,
+                no,
+                f.code,
+                period,
+                run_no,
+                file_no,
+                f.line_no,
+                f.amount.fen(),
+                &f.message,
+                date_number(on),
+                event_no
+            ]
         })
         .collect();
-    const COLUMNS: [&str; 11] = [
-        "agency_code", "finding_no", "code", "period", "run_no", "file_no", "line_no", "amount_fen", "message", "opened_on",
-        "opened_event_no",
-    ];
     tx.insert_rows("finding", &COLUMNS, rows).await
 }
 

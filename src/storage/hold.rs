@@ -50,7 +50,8 @@ pub async fn insert(
     event_no: i64,
 ) -> Result<i64, StorageError> {
     let hold_no = counter::take(tx, agency, "hold", 1).await?;
-    tx.execute(INSERT, values![agency, hold_no, beneficiary_no, reason.code(), note, date_number(on), by, event_no]).await?;
+    tx.execute(INSERT, values![agency, hold_no, beneficiary_no, reason.code(), note, date_number(on), by, event_no])
+        .await?;
     Ok(hold_no)
 }
 

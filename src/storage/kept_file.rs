@@ -23,7 +23,13 @@ pub fn digest_of(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// The database's.
-pub async fn keep(tx: &mut Tx, agency: &str, name: &str, bytes: Vec<u8>, event_no: i64) -> Result<String, StorageError> {
+pub async fn keep(
+    tx: &mut Tx,
+    agency: &str,
+    name: &str,
+    bytes: Vec<u8>,
+    event_no: i64,
+) -> Result<String, StorageError> {
     let digest = digest_of(&bytes);
     let count = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     tx.execute(KEEP, values![agency, &digest, name, count, bytes, event_no]).await?;

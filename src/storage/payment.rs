@@ -68,13 +68,37 @@ impl From<Row> for Payment {
 ///
 /// # Errors
 /// The database's.
-pub async fn insert(tx: &mut Tx, agency: &str, run: &Run, payments: &[(Payment, Vec<Cover>)]) -> Result<(), StorageError> {
+pub async fn insert(
+    tx: &mut Tx,
+    agency: &str,
+    run: &Run,
+    payments: &[(Payment, Vec<Cover>)],
+) -> Result<(), StorageError> {
     const PAYMENT: [&str; 13] = [
-        "agency_code", "period", "run_no", "line_no", "enrolment_no", "beneficiary_no", "citizen_number", "name", "bank_code",
-        "account_number", "account_holder", "amount_fen", "offset_fen",
+        "agency_code",
+        "period",
+        "run_no",
+        "line_no",
+        "enrolment_no",
+        "beneficiary_no",
+        "citizen_number",
+        "name",
+        "bank_code",
+        "account_number",
+        "account_holder",
+        "amount_fen",
+        "offset_fen",
     ];
     const COVER: [&str; 9] = [
-        "agency_code", "period", "enrolment_no", "run_no", "run_period", "line_no", "amount_fen", "claim_fen", "covered_fen",
+        "agency_code",
+        "period",
+        "enrolment_no",
+        "run_no",
+        "run_period",
+        "line_no",
+        "amount_fen",
+        "claim_fen",
+        "covered_fen",
     ];
     let period = run.periods.last.number();
     let payment_row = |(p, _): &(Payment, Vec<Cover>)| -> Vec<Value> {
@@ -143,7 +167,8 @@ pub async fn moved_accounts(tx: &mut Tx, agency: &str, run: &Run) -> Result<Vec<
 /// # Errors
 /// The database's.
 pub async fn accounts_set_by(tx: &mut Tx, agency: &str, run: &Run, actor: &str) -> Result<i64, StorageError> {
-    let (count,): (i64,) = tx.fetch_one(ACCOUNTS_SET_BY, values![agency, run.periods.last.number(), run.no, actor]).await?;
+    let (count,): (i64,) =
+        tx.fetch_one(ACCOUNTS_SET_BY, values![agency, run.periods.last.number(), run.no, actor]).await?;
     Ok(count)
 }
 
@@ -195,8 +220,13 @@ pub fn outcome_kind(code: &str) -> Result<OutcomeKind, StorageError> {
 ///
 /// # Errors
 /// The database's.
-pub async fn outcomes_of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<HashMap<i64, Vec<StoredOutcome>>, StorageError> {
-    let rows: Vec<StoredOutcome> = tx.fetch_all(OUTCOMES_OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
+pub async fn outcomes_of_run(
+    tx: &mut Tx,
+    agency: &str,
+    run: &Run,
+) -> Result<HashMap<i64, Vec<StoredOutcome>>, StorageError> {
+    let rows: Vec<StoredOutcome> =
+        tx.fetch_all(OUTCOMES_OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
     let mut outcomes: HashMap<i64, Vec<StoredOutcome>> = HashMap::new();
     for row in rows {
         outcomes.entry(row.line_no).or_default().push(row);
@@ -267,8 +297,20 @@ pub async fn insert_outcomes(
     event_no: i64,
 ) -> Result<(), StorageError> {
     const COLUMNS: [&str; 14] = [
-        "agency_code", "period", "run_no", "line_no", "seq_no", "kind", "reason_class", "reason_code", "reason_text", "bank_ref",
-        "outcome_on", "file_no", "return_no", "event_no",
+        "agency_code",
+        "period",
+        "run_no",
+        "line_no",
+        "seq_no",
+        "kind",
+        "reason_class",
+        "reason_code",
+        "reason_text",
+        "bank_ref",
+        "outcome_on",
+        "file_no",
+        "return_no",
+        "event_no",
     ];
     let row = |o: NewOutcome| -> Vec<Value> {
         values![

@@ -179,7 +179,13 @@ impl Tally {
 ///
 /// # Errors
 /// The database's.
-pub async fn answer(tx: &mut Tx, agency: &str, file: &PaymentFile, credited: Tally, rejected: Tally) -> Result<(), StorageError> {
+pub async fn answer(
+    tx: &mut Tx,
+    agency: &str,
+    file: &PaymentFile,
+    credited: Tally,
+    rejected: Tally,
+) -> Result<(), StorageError> {
     tx.execute(
         ANSWER,
         values![
@@ -273,7 +279,8 @@ pub async fn insert_return(
     on: NaiveDate,
     event_no: i64,
 ) -> Result<i64, StorageError> {
-    let (earlier,): (i64,) = tx.fetch_one(RETURNS_OF_FILE, values![agency, file.period, file.run_no, file.file_no]).await?;
+    let (earlier,): (i64,) =
+        tx.fetch_one(RETURNS_OF_FILE, values![agency, file.period, file.run_no, file.file_no]).await?;
     let return_no = earlier + 1;
     tx.execute(
         INSERT_RETURN,

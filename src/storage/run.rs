@@ -195,7 +195,9 @@ pub async fn move_from(tx: &mut Tx, agency: &str, run: &Run, from: &RunState) ->
         _ => None,
     };
     let (ended, reason) = match &run.state {
-        RunState::Prepared { sent_back: Some((by, reason)) } | RunState::Cancelled(by, reason) => (Some(by), Some(reason)),
+        RunState::Prepared { sent_back: Some((by, reason)) } | RunState::Cancelled(by, reason) => {
+            (Some(by), Some(reason))
+        }
         _ => (None, None),
     };
     let (submitted_by, submitted_on, submitted_at) = columns(submitted.map(|s| &s.by));

@@ -31,7 +31,13 @@ pub struct SchemeVersion {
 ///
 /// # Errors
 /// The database's.
-pub async fn insert(tx: &mut Tx, agency: &str, code: &str, version: &SchemeVersion, event_no: i64) -> Result<(), StorageError> {
+pub async fn insert(
+    tx: &mut Tx,
+    agency: &str,
+    code: &str,
+    version: &SchemeVersion,
+    event_no: i64,
+) -> Result<(), StorageError> {
     tx.execute(
         INSERT,
         values![agency, code, version.version, &version.name, &version.definition, &version.digest, event_no],
@@ -52,7 +58,12 @@ pub async fn newest(tx: &mut Tx, agency: &str, code: &str) -> Result<Option<Sche
 ///
 /// # Errors
 /// The database's.
-pub async fn version(tx: &mut Tx, agency: &str, code: &str, version: i64) -> Result<Option<SchemeVersion>, StorageError> {
+pub async fn version(
+    tx: &mut Tx,
+    agency: &str,
+    code: &str,
+    version: i64,
+) -> Result<Option<SchemeVersion>, StorageError> {
     tx.fetch_optional(VERSION, values![agency, code, version]).await
 }
 

@@ -4,8 +4,6 @@
 use chrono::NaiveDate;
 use serde_json::json;
 
-use super::error::Failure;
-use super::office::Office;
 use super::step::Step;
 use crate::calculation::payable::{Overpaid, payable};
 use crate::domain::actor::Role;
@@ -15,6 +13,8 @@ use crate::domain::enrolment::{Account, Enrolment, EventKind, StopReason, Suspen
 use crate::domain::period::Period;
 use crate::domain::person_name::PersonName;
 use crate::domain::scheme::{BackPay, Scheme, StopMonth};
+use crate::failure::Failure;
+use crate::office::Office;
 use crate::storage::enrolment::{self, NewEvent};
 use crate::storage::{cover, hold};
 
@@ -102,7 +102,8 @@ async fn finish(
     what: String,
     cleared_holds: Vec<i64>,
 ) -> Result<Changed, Failure> {
-    let covered = cover::covered(&mut step.tx, &step.agency, &scheme.code).await?.remove(&enrolment.no).unwrap_or_default();
+    let covered =
+        cover::covered(&mut step.tx, &step.agency, &scheme.code).await?.remove(&enrolment.no).unwrap_or_default();
     let last = covered.keys().next_back().copied().unwrap_or(scheme.first);
     let overpaid = payable(scheme, &enrolment.category, &enrolment.entitlement, &covered, last).overpaid;
     let changed = Changed {
@@ -164,7 +165,8 @@ pub async fn suspend(office: &Office, person: Person<'_>, from: Period, reason: 
         return Err(Failure::refused("ALREADY_STOPPED", format!("{} 在 {from} 之前已停发", enrolment.name)));
     }
     enrolment.entitlement.suspensions.push(Suspension { from, resumed_from: None, back_paid: false });
-    store(&mut step, &enrolment, EventKind::Suspended, Some(from), None, (reason, String::new(), from.to_string())).await?;
+    store(&mut step, &enrolment, EventKind::Suspended, Some(from), None, (reason, String::new(), from.to_string()))
+        .await?;
     finish(step, &scheme, &enrolment, format!("自 {from} 起暂停（{reason}）"), Vec::new()).await
 }
 
@@ -210,7 +212,12 @@ pub struct NewAccount<'a> {
 /// # Errors
 /// When person, bank or account are wrong, nothing changes, or the account is another person's
 /// and no relation is stated.
-pub async fn change_account(office: &Office, person: Person<'_>, new: NewAccount<'_>, reason: &str) -> Result<Changed, Failure> {
+pub async fn change_account(
+    office: &Office,
+    person: Person<'_>,
+    new: NewAccount<'_>,
+    reason: &str,
+) -> Result<Changed, Failure> {
     let mut step = Step::begin(office, "change.account", &[Role::Maker]).await?;
     let Found { scheme, enrolment } = find(office, &mut step, person).await?;
     let account = checked_account(office, &enrolment, new)?;
@@ -218,7 +225,8 @@ pub async fn change_account(office: &Office, person: Person<'_>, new: NewAccount
         return Err(Failure::refused("SAME_ACCOUNT", format!("{} 的账户没有变化", enrolment.name)));
     }
     let in_use = enrolment::accounts(&mut step.tx, &step.agency).await?;
-    let others = in_use.iter().any(|(number, p, _)| number == account.number.as_str() && *p != enrolment.beneficiary_no);
+    let others =
+        in_use.iter().any(|(number, p, _)| number == account.number.as_str() && *p != enrolment.beneficiary_no);
     if others && new.relation.is_empty() {
         return Err(Failure::refused("ACCOUNT_IN_USE", format!("{} 已是另一人的账号", account.number))
             .hint("确需使用他人账户时，用 --relation 写明关系"));
@@ -246,7 +254,10 @@ fn checked_account(office: &Office, enrolment: &Enrolment, new: NewAccount<'_>) 
     };
     let bank = bank.ok_or_else(|| {
         let names: Vec<&str> = office.banks.banks.iter().map(|b| b.name.as_str()).collect();
-        Failure::refused("BANK_UNKNOWN", format!("开户银行: “{}”，应为 {}", new.bank.unwrap_or_default(), names.join("、")))
+        Failure::refused(
+            "BANK_UNKNOWN",
+            format!("开户银行: “{}”，应为 {}", new.bank.unwrap_or_default(), names.join("、")),
+        )
     })?;
     let number = AccountNumber::parse(new.number, &bank.account_lengths)
         .map_err(|e| Failure::refused(e.code(), format!("银行账号: {e}")))?;

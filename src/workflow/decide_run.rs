@@ -3,14 +3,14 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::error::{Failure, Kind};
-use super::office::Office;
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::{Appropriation, Draw, PostingKind, draw_in_order};
 use crate::domain::money::Money;
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
+use crate::failure::{Failure, Kind};
+use crate::office::Office;
 use crate::storage::appropriation::{self, PostingReason};
 use crate::storage::audit_event::hex;
 use crate::storage::{payment, run};
@@ -67,7 +67,10 @@ fn repeated(run: &Run, signed_by: Option<&str>, actor: &str) -> Option<Decided> 
 fn first_come(run: &Run, signed_by: Option<&str>, wish: &str) -> Result<(), Failure> {
     match signed_by {
         None => Ok(()),
-        Some(by) => Err(Failure::conflict("ALREADY_DONE", format!("批次 {} 已由 {by} {wish}，{}", run.code, run.state.sentence()))),
+        Some(by) => Err(Failure::conflict(
+            "ALREADY_DONE",
+            format!("批次 {} 已由 {by} {wish}，{}", run.code, run.state.sentence()),
+        )),
     }
 }
 
@@ -75,7 +78,8 @@ async fn store(step: &mut Step, run: &Run, from: &RunState) -> Result<(), Failur
     if run::move_from(&mut step.tx, &step.agency, run, from).await? {
         return Ok(());
     }
-    Err(Failure::conflict("RUN_MOVED", format!("批次 {} 刚被其他人处理过", run.code)).hint("用 fafang run show 查看现状"))
+    Err(Failure::conflict("RUN_MOVED", format!("批次 {} 刚被其他人处理过", run.code))
+        .hint("用 fafang run show 查看现状"))
 }
 
 /// Submits a prepared run: freezes and digests it.
@@ -149,8 +153,11 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
     let run = run.approve(step.signature())?;
     let own = payment::accounts_set_by(&mut step.tx, &step.agency, &run, &step.actor.name).await?;
     if own > 0 {
-        return Err(Failure::refused("ACCOUNT_BY_APPROVER", format!("批次 {code} 中有 {own} 笔的账户由 {} 录入", step.actor.name))
-            .hint("录入账户的人不能审批付款，请由其他审批人办理"));
+        return Err(Failure::refused(
+            "ACCOUNT_BY_APPROVER",
+            format!("批次 {code} 中有 {own} 笔的账户由 {} 录入", step.actor.name),
+        )
+        .hint("录入账户的人不能审批付款，请由其他审批人办理"));
     }
     let digest = verify_frozen(&mut step, &run).await?;
     let (scheme, _) = office.scheme(&mut step.tx, &run.scheme_code).await?;
@@ -168,8 +175,10 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
 /// next one (after two years the treasury takes it back). The year of the run's last month comes
 /// first, then the scheme's own order, then the order of loading.
 fn usable(all: Vec<Appropriation>, run: &Run, scheme: &Scheme, year: i32) -> Vec<Appropriation> {
-    let mut usable: Vec<Appropriation> =
-        all.into_iter().filter(|a| a.scheme_code == run.scheme_code && (a.year == year || a.year == year - 1)).collect();
+    let mut usable: Vec<Appropriation> = all
+        .into_iter()
+        .filter(|a| a.scheme_code == run.scheme_code && (a.year == year || a.year == year - 1))
+        .collect();
     let place = |a: &Appropriation| {
         scheme
             .funding
@@ -196,7 +205,11 @@ async fn reserve(step: &mut Step, run: &Run, scheme: &Scheme) -> Result<(Vec<Dra
         let have: Money = available.iter().map(|(_, m)| *m).sum();
         let list: Vec<String> =
             usable.iter().map(|a| format!("{} 可用 {} 元", a.document, a.available.grouped())).collect();
-        let list = if list.is_empty() { format!("项目没有 {} 年可用的指标", step.on.year()) } else { list.join("，") };
+        let list = if list.is_empty() {
+            format!("项目没有 {} 年可用的指标", step.on.year())
+        } else {
+            list.join("，")
+        };
         Failure::refused(
             "OVER_BUDGET",
             format!(

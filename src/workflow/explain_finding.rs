@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::error::Failure;
-use super::office::Office;
 use super::step::Step;
 use crate::domain::actor::Role;
+use crate::failure::Failure;
+use crate::office::Office;
 use crate::storage::finding;
 
 /// Explains an open finding.

@@ -7,8 +7,6 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::error::Failure;
-use super::office::Office;
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::enrolment::{Enrolment, Entitlement, EventKind, StopReason};
@@ -16,9 +14,11 @@ use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::period::Period;
 use crate::domain::person_name::same_name;
 use crate::domain::scheme::Scheme;
+use crate::failure::Failure;
 use crate::formats::charset::Charset;
 use crate::formats::roster::{Roster, RosterContext, RosterRow, parse_roster};
 use crate::formats::table::{Table, read_table, write_with_reasons};
+use crate::office::Office;
 use crate::storage::enrolment::{self, ImportCounts, NewBeneficiary, NewEnrolment, NewEvent};
 use crate::storage::{counter, kept_file};
 
@@ -110,14 +110,20 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
     let mut step = Step::begin(office, "roster.import", &[Role::Maker, Role::Admin]).await?;
     let (scheme, _) = office.scheme(&mut step.tx, input.scheme).await?;
     let digest = kept_file::digest_of(input.bytes);
-    if let Some((import_no, name, by, on)) = enrolment::imported(&mut step.tx, &step.agency, &scheme.code, &digest).await? {
+    if let Some((import_no, name, by, on)) =
+        enrolment::imported(&mut step.tx, &step.agency, &scheme.code, &digest).await?
+    {
         let already = format!("{name} 已由 {by} 于 {on} 导入（第 {import_no} 次导入）");
         return Ok(Imported { already: Some(already), ..Imported::default() });
     }
     let table = read_table(input.file_name, input.bytes, input.charset)
         .map_err(|e| Failure::input(e.code(), format!("{}: {e}", input.file_name)))?;
-    let context =
-        RosterContext { scheme: &scheme, banks: &office.banks, today: step.on, first: input.first.unwrap_or(scheme.first) };
+    let context = RosterContext {
+        scheme: &scheme,
+        banks: &office.banks,
+        today: step.on,
+        first: input.first.unwrap_or(scheme.first),
+    };
     let mut roster = parse_roster(&table, &context);
     let people = enrolment::people(&mut step.tx, &step.agency).await?;
     let in_force = enrolment::of_scheme(&mut step.tx, &step.agency, &scheme.code).await?;
@@ -208,7 +214,7 @@ fn rejected(table: &Table, roster: &Roster, file_name: &str) -> Rejected {
     for finding in roster.findings.iter().filter(|f| f.severity == Severity::Error) {
         match reasons.last_mut() {
             Some((row, text)) if *row == finding.row => {
-                text.push_str("；");
+                text.push('；');
                 text.push_str(&finding.without_row());
             }
             _ => reasons.push((finding.row, finding.without_row())),
@@ -263,7 +269,8 @@ impl<'a> Plan<'a> {
 
     fn summary(&self, roster: &Roster, in_force: &[Enrolment]) -> Imported {
         let in_file: HashSet<&str> = roster.rows.iter().map(|r| r.citizen_number.as_str()).collect();
-        let missing = in_force.iter().filter(|e| e.entitlement.last.is_none() && !in_file.contains(e.citizen_number.as_str()));
+        let missing =
+            in_force.iter().filter(|e| e.entitlement.last.is_none() && !in_file.contains(e.citizen_number.as_str()));
         let changes = self.changed.iter().flat_map(|(row, enrolment, differences)| {
             differences.iter().map(|difference| {
                 let (field, old, new) = difference.words(row, enrolment);
@@ -387,8 +394,12 @@ impl Difference {
                 } else {
                     old.entitlement.stop_reason
                 };
-                let entitlement =
-                    Entitlement { first: row.first, last, stop_reason, suspensions: old.entitlement.suspensions.clone() };
+                let entitlement = Entitlement {
+                    first: row.first,
+                    last,
+                    stop_reason,
+                    suspensions: old.entitlement.suspensions.clone(),
+                };
                 enrolment::set_entitlement(tx, agency, old.no, &entitlement, *event_no).await?;
             }
         }

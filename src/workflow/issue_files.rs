@@ -9,8 +9,6 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::decide_run::{post_or_inconsistent, verify_frozen};
-use super::error::{Failure, Kind};
-use super::office::Office;
 use super::step::Step;
 use crate::calculation::claim::claim;
 use crate::domain::actor::Role;
@@ -21,7 +19,9 @@ use crate::domain::payment::{OutcomeKind, Payment, PaymentRef};
 use crate::domain::period::{PeriodRange, date_number};
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
+use crate::failure::{Failure, Kind};
 use crate::formats::bank::neutral::{FileHeader, PaymentRow, file_name, write_payment_file};
+use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
 use crate::storage::payment::NewOutcome;
 use crate::storage::payment_file::PaymentFile;
@@ -149,7 +149,12 @@ async fn withhold(office: &Office, step: &mut Step, run: &Run, payments: &[Payme
 
 /// Enrolments whose cover now exceeds their claim, with the reason, looked at only where something
 /// changed after the run was prepared.
-async fn overtaken(step: &mut Step, run: &Run, scheme: &Scheme, version: i64) -> Result<BTreeMap<i64, String>, Failure> {
+async fn overtaken(
+    step: &mut Step,
+    run: &Run,
+    scheme: &Scheme,
+    version: i64,
+) -> Result<BTreeMap<i64, String>, Failure> {
     let everyone = version != run.scheme_version;
     let mut changed: Vec<_> = enrolment::of_scheme(&mut step.tx, &step.agency, &run.scheme_code).await?;
     changed.retain(|e| everyone || e.changed_event_no > run.prepared_event_no);
@@ -199,7 +204,12 @@ pub async fn move_money(
     Ok(())
 }
 
-async fn write_files(office: &Office, step: &mut Step, run: &Run, sent: &[&Payment]) -> Result<Vec<IssuedFile>, Failure> {
+async fn write_files(
+    office: &Office,
+    step: &mut Step,
+    run: &Run,
+    sent: &[&Payment],
+) -> Result<Vec<IssuedFile>, Failure> {
     let mut files = Vec::new();
     // Lines are in order of bank, so each bank is one stretch.
     for of_bank in sent.chunk_by(|a, b| a.bank_code == b.bank_code) {

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::error::Failure;
-use super::office::Office;
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::{Appropriation, PostingKind};
 use crate::domain::document::DocumentNumber;
 use crate::domain::money::Money;
+use crate::failure::Failure;
 use crate::formats::budget::BudgetLine;
+use crate::office::Office;
 use crate::storage::appropriation::{self, PostingReason};
 use crate::storage::{counter, scheme};
 
@@ -34,8 +34,11 @@ pub async fn load_budget(office: &Office, lines: &[BudgetLine]) -> Result<Loaded
     for line in lines {
         let funding = &line.funding;
         if !line.scheme_code.is_empty() && !codes.contains(&line.scheme_code) {
-            return Err(Failure::input("UNKNOWN_SCHEME", format!("第{}行 补贴项目 {} 没有载入", line.row, line.scheme_code))
-                .hint("先运行 fafang scheme load，或把不由本系统支用的指标留空"));
+            return Err(Failure::input(
+                "UNKNOWN_SCHEME",
+                format!("第{}行 补贴项目 {} 没有载入", line.row, line.scheme_code),
+            )
+            .hint("先运行 fafang scheme load，或把不由本系统支用的指标留空"));
         }
         let same_key = |a: &&Appropriation| {
             a.year == funding.year
@@ -54,13 +57,19 @@ pub async fn load_budget(office: &Office, lines: &[BudgetLine]) -> Result<Loaded
             }
             return Err(Failure::refused(
                 "BUDGET_DIFFERS",
-                format!("指标 {} 已按 {} 元下达，文件里是 {} 元", old.document, first.grouped(), funding.amount.grouped()),
+                format!(
+                    "指标 {} 已按 {} 元下达，文件里是 {} 元",
+                    old.document,
+                    first.grouped(),
+                    funding.amount.grouped()
+                ),
             )
             .hint("追加、调减、收回请用 fafang budget adjust，并写明依据文号"));
         }
         let no = counter::take(&mut step.tx, &step.agency, "appropriation", 1).await?;
         appropriation::insert(&mut step.tx, &step.agency, no, &line.scheme_code, funding).await?;
-        let reason = PostingReason { document: funding.document.as_str(), note: "年初下达", ..PostingReason::default() };
+        let reason =
+            PostingReason { document: funding.document.as_str(), note: "年初下达", ..PostingReason::default() };
         appropriation::post(
             &mut step.tx,
             &step.agency,
@@ -142,13 +151,26 @@ pub async fn adjust_budget(
     let mut step = Step::begin(office, "budget.adjust", &[Role::Finance]).await?;
     let found = find_one(appropriation::list(&mut step.tx, &step.agency).await?, which)?;
     let reason = PostingReason { document: basis.as_str(), note, ..PostingReason::default() };
-    let moved =
-        appropriation::post(&mut step.tx, &step.agency, found.no, PostingKind::Adjust, amount, &reason, step.on, step.event_no)
-            .await?;
+    let moved = appropriation::post(
+        &mut step.tx,
+        &step.agency,
+        found.no,
+        PostingKind::Adjust,
+        amount,
+        &reason,
+        step.on,
+        step.event_no,
+    )
+    .await?;
     if !moved {
         return Err(Failure::refused(
             "BUDGET_ADJUST",
-            format!("指标 {} 可用 {} 元，不能调减 {} 元", found.document, found.available.grouped(), (-amount).grouped()),
+            format!(
+                "指标 {} 可用 {} 元，不能调减 {} 元",
+                found.document,
+                found.available.grouped(),
+                (-amount).grouped()
+            ),
         )
         .hint("已支付和占用的金额不能收回"));
     }

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::error::{Failure, Kind};
-use super::office::Office;
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::scheme::Scheme;
+use crate::failure::{Failure, Kind};
 use crate::formats::scheme::parse_scheme;
+use crate::office::Office;
 use crate::storage::enrolment;
 use crate::storage::kept_file::digest_of;
 use crate::storage::scheme::{self, SchemeVersion};
@@ -39,8 +39,12 @@ pub async fn load_scheme(office: &Office, text: &str) -> Result<Loaded, Failure>
     }
     for person in enrolment::of_scheme(&mut step.tx, &step.agency, &parsed.code).await? {
         if !parsed.has_category(&person.category) {
-            return Err(Failure::new(Kind::Input, "SCHEME_CATEGORY", format!("名册中有人属于类别“{}”，新文件里没有它的标准", person.category))
-                .hint("保留该类别的 [[standard]]，或先变更这些人的类别"));
+            return Err(Failure::new(
+                Kind::Input,
+                "SCHEME_CATEGORY",
+                format!("名册中有人属于类别“{}”，新文件里没有它的标准", person.category),
+            )
+            .hint("保留该类别的 [[standard]]，或先变更这些人的类别"));
         }
     }
     let version = SchemeVersion {

@@ -21,13 +21,11 @@
 pub mod change_enrolment;
 pub mod clear_hold;
 pub mod decide_run;
-pub mod error;
 pub mod explain_finding;
 pub mod import_roster;
 pub mod issue_files;
 pub mod load_budget;
 pub mod load_scheme;
-pub mod office;
 pub mod prepare_run;
 pub mod register;
 pub mod step;

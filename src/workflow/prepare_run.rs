@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::error::Failure;
-use super::office::Office;
 use super::step::Step;
 use crate::calculation::payable::{Overpaid, payable};
 use crate::domain::actor::Role;
@@ -16,6 +14,8 @@ use crate::domain::payment::{Cover, Payment};
 use crate::domain::period::PeriodRange;
 use crate::domain::run::{Run, RunKind, RunState};
 use crate::domain::scheme::{Release, Scheme};
+use crate::failure::Failure;
+use crate::office::Office;
 use crate::storage::{counter, cover, enrolment, hold, payment, run};
 
 /// A person with something that a clerk must see.
@@ -48,14 +48,20 @@ pub struct Prepared {
 ///
 /// # Errors
 /// When the periods do not fit the scheme, or nothing is payable (which says why).
-pub async fn prepare_run(office: &Office, scheme_code: &str, periods: PeriodRange, kind: RunKind) -> Result<Prepared, Failure> {
+pub async fn prepare_run(
+    office: &Office,
+    scheme_code: &str,
+    periods: PeriodRange,
+    kind: RunKind,
+) -> Result<Prepared, Failure> {
     let mut step = Step::begin(office, "run.prepare", &[Role::Maker]).await?;
     let (scheme, version) = office.scheme(&mut step.tx, scheme_code).await?;
     let runs = run::list(&mut step.tx, &step.agency, Some(scheme_code)).await?;
     check_periods(&scheme, periods, kind, &runs)?;
     let enrolments = enrolment::of_scheme(&mut step.tx, &step.agency, scheme_code).await?;
     if enrolments.is_empty() {
-        return Err(Failure::refused("EMPTY_ROSTER", format!("项目 {scheme_code} 还没有名册")).hint("先运行 fafang roster import"));
+        return Err(Failure::refused("EMPTY_ROSTER", format!("项目 {scheme_code} 还没有名册"))
+            .hint("先运行 fafang roster import"));
     }
     let mut covered = cover::covered(&mut step.tx, &step.agency, scheme_code).await?;
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
@@ -114,9 +120,12 @@ fn flag<T>(person: &Enrolment, what: T) -> Flagged<T> {
 fn check_periods(scheme: &Scheme, periods: PeriodRange, kind: RunKind, runs: &[Run]) -> Result<(), Failure> {
     if periods.last < scheme.first || scheme.last.is_some_and(|last| periods.first > last) {
         let until = scheme.last.map_or_else(String::new, |last| format!("至 {last}"));
-        return Err(Failure::refused("PERIOD_OUTSIDE", format!("所属期 {periods} 不在项目期间内（{} 起{until}）", scheme.first)));
+        return Err(Failure::refused(
+            "PERIOD_OUTSIDE",
+            format!("所属期 {periods} 不在项目期间内（{} 起{until}）", scheme.first),
+        ));
     }
-    if kind == RunKind::Regular && scheme.release == Release::Quarterly && periods.last.month() % 3 != 0 {
+    if kind == RunKind::Regular && scheme.release == Release::Quarterly && !periods.last.month().is_multiple_of(3) {
         return Err(Failure::refused("NOT_A_QUARTER", format!("项目按季发放，{} 不是季末月", periods.last))
             .hint("例如 --period 2026-01..2026-03；季中补发用 --kind supplementary"));
     }
@@ -135,12 +144,13 @@ fn is_cancelled(run: &Run) -> bool {
 fn nothing_payable(runs: &[Run], periods: PeriodRange, held: &[Flagged<(Hold, Money)>]) -> Failure {
     let mut message = format!("截至 {} 没有应付而未付的金额", periods.last);
     if let Some(last) = runs.iter().rev().find(|r| !is_cancelled(r) && r.periods.last >= periods.last) {
-        message.push_str(&format!("；批次 {} 由 {} 计算，{}", last.code, last.prepared, last.state.sentence()));
+        message = format!("{message}；批次 {} 由 {} 计算，{}", last.code, last.prepared, last.state.sentence());
     }
     let mut failure = Failure::refused("NOTHING_PAYABLE", message);
     if !held.is_empty() {
         let owed: Money = held.iter().map(|h| h.what.1).sum();
-        failure = failure.hint(format!("{} 人暂停支付，欠发 {} 元；用 fafang hold list 查看", held.len(), owed.grouped()));
+        failure =
+            failure.hint(format!("{} 人暂停支付，欠发 {} 元；用 fafang hold list 查看", held.len(), owed.grouped()));
     }
     failure
 }
@@ -149,7 +159,7 @@ fn check_banks(office: &Office, lines: &[(&Enrolment, Vec<Cover>)]) -> Result<()
     match lines.iter().find(|(p, _)| office.banks.bank(&p.account.bank_code).is_none()) {
         None => Ok(()),
         Some((person, _)) => Err(Failure::new(
-            super::error::Kind::Configuration,
+            crate::failure::Kind::Configuration,
             "BANK_UNKNOWN",
             format!("{} 的开户银行 {} 不在银行配置里", person.name, person.account.bank_code),
         )
@@ -183,12 +193,17 @@ fn lay_end_to_end(lines: Vec<(&Enrolment, Vec<Cover>)>) -> (Vec<(Payment, Vec<Co
 }
 
 fn back_pay(payments: &[(Payment, Vec<Cover>)], periods: PeriodRange) -> (i64, Money) {
-    let earlier = |covers: &[Cover]| covers.iter().filter(|c| c.period < periods.first).map(|c| c.amount).sum::<Money>();
+    let earlier =
+        |covers: &[Cover]| covers.iter().filter(|c| c.period < periods.first).map(|c| c.amount).sum::<Money>();
     let amounts: Vec<Money> = payments.iter().map(|(_, covers)| earlier(covers)).filter(|m| !m.is_zero()).collect();
     (i64::try_from(amounts.len()).unwrap_or(i64::MAX), amounts.into_iter().sum())
 }
 
 fn notices(office: &Office, periods: PeriodRange) -> Vec<String> {
     let now = office.current_period();
-    if periods.last > now { vec![format!("所属期 {} 晚于业务日期所在月 {now}", periods.last)] } else { Vec::new() }
+    if periods.last > now {
+        vec![format!("所属期 {} 晚于业务日期所在月 {now}", periods.last)]
+    } else {
+        Vec::new()
+    }
 }

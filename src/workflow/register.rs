@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::error::Failure;
-use super::office::Office;
 use super::step::Step;
 use crate::clock::Clock;
 use crate::domain::actor::{Actor, Role};
 use crate::domain::bank::BankBook;
 use crate::domain::period::date_number;
+use crate::failure::Failure;
+use crate::office::Office;
 use crate::storage::audit_event::{self, AuditEvent};
 use crate::storage::engine::Database;
 use crate::storage::{actor, agency, counter};
@@ -26,7 +26,10 @@ pub async fn agency(
     clock: Clock,
 ) -> Result<Office, Failure> {
     if !(6..=12).contains(&code.len()) || !code.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Failure::refused("AGENCY_CODE", format!("“{code}”不是行政区划代码，应为 6 至 12 位数字，例如和静县 652827")));
+        return Err(Failure::refused(
+            "AGENCY_CODE",
+            format!("“{code}”不是行政区划代码，应为 6 至 12 位数字，例如和静县 652827"),
+        ));
     }
     let mut tx = database.write().await?;
     let at = clock.instant();
@@ -72,8 +75,9 @@ pub async fn user(office: &Office, name: &str, role: Role) -> Result<bool, Failu
         return Ok(false);
     }
     if old == Some(Role::Admin) && users.iter().filter(|u| u.role == Role::Admin).count() == 1 {
-        return Err(Failure::refused("LAST_ADMIN", format!("{name} 是唯一的管理员，不能改任{role}"))
-            .hint("先登记另一位管理员"));
+        return Err(
+            Failure::refused("LAST_ADMIN", format!("{name} 是唯一的管理员，不能改任{role}")).hint("先登记另一位管理员")
+        );
     }
     let actor_no = counter::take(&mut step.tx, &step.agency, "actor", 1).await?;
     let user = Actor { name: name.to_string(), role };

@@ -4,14 +4,14 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::error::{Failure, Kind};
-use super::office::Office;
 use crate::crash;
 use crate::domain::actor::{Actor, Role, Signature};
 use crate::domain::period::date_number;
+use crate::failure::{Failure, Kind};
+use crate::office::Office;
 use crate::storage::audit_event::{self, AuditEvent};
-use crate::storage::enrolment::ChangeMark;
 use crate::storage::engine::Tx;
+use crate::storage::enrolment::ChangeMark;
 
 /// A step under way.
 #[derive(Debug)]
@@ -38,9 +38,9 @@ impl Step {
     /// When the actor is not registered or has another role, or the database is busy.
     pub async fn begin(office: &Office, action: &'static str, allowed: &[Role]) -> Result<Step, Failure> {
         let mut tx = office.database.write().await?;
-        let (event_no, previous_hash) = audit_event::advance(&mut tx, &office.agency_code)
-            .await?
-            .ok_or_else(|| Failure::new(Kind::Configuration, "NO_AGENCY", format!("没有经办机构 {}", office.agency_code)))?;
+        let (event_no, previous_hash) = audit_event::advance(&mut tx, &office.agency_code).await?.ok_or_else(|| {
+            Failure::new(Kind::Configuration, "NO_AGENCY", format!("没有经办机构 {}", office.agency_code))
+        })?;
         let actor = office.actor(&mut tx).await?;
         if !allowed.contains(&actor.role) {
             let posts: Vec<&str> = allowed.iter().map(|r| r.title()).collect();

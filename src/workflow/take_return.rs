@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::json;
 
 use super::decide_run::verify_frozen;
-use super::error::Failure;
 use super::issue_files::{class_of, move_money, payment_row};
-use super::office::Office;
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::PostingKind;
@@ -21,7 +19,9 @@ use crate::domain::payment::{OutcomeKind, Payment, PaymentRef, PaymentState};
 use crate::domain::period::date_from_number;
 use crate::domain::person_name::same_name;
 use crate::domain::run::{Run, RunState};
+use crate::failure::Failure;
 use crate::formats::bank::neutral::{Answer, AnswerKind, AnswerRow, AnswerStatus, FileHeader, read_answer};
+use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
 use crate::storage::cover::payment_state;
 use crate::storage::finding::{self, NewFinding};
@@ -75,8 +75,9 @@ pub async fn take_return(office: &Office, kind: AnswerKind, name: &str, bytes: &
     let payments = payment::of_run(&mut step.tx, &step.agency, &run).await?;
     let outcomes = payment::outcomes_of_run(&mut step.tx, &step.agency, &run).await?;
     let layout = office.banks.layout(&file.layout_code);
-    let mut matching = Matching { agency: &step.agency, run: &run, file: &file, layout, on: step.on, result: Effect::default() };
-    let rows = matching.by_line(&answer, &payments, &outcomes)?;
+    let mut matching =
+        Matching { agency: &step.agency, run: &run, file: &file, layout, on: step.on, result: Effect::default() };
+    let rows = matching.by_line(&answer, &payments, &outcomes);
     match kind {
         AnswerKind::Return => matching.take_rows(&rows, &payments, &outcomes)?,
         AnswerKind::LateReturn => matching.take_late_rows(&rows, &payments, &outcomes)?,
@@ -117,16 +118,19 @@ async fn find_file(step: &mut Step, kind: AnswerKind, name: &str, answer: &Answe
     }
     let file = payment_file::find(&mut step.tx, &step.agency, &answer.header.file_ref).await?;
     file.ok_or_else(|| {
-        Failure::input("RETURN_FILE_UNKNOWN", format!("{name} 第1行 文件号: “{}” 不是本机构发出的支付文件", answer.header.file_ref))
-            .hint("可能是别的单位或别的系统的回盘，请核对后重新取回")
+        Failure::input(
+            "RETURN_FILE_UNKNOWN",
+            format!("{name} 第1行 文件号: “{}” 不是本机构发出的支付文件", answer.header.file_ref),
+        )
+        .hint("可能是别的单位或别的系统的回盘，请核对后重新取回")
     })
 }
 
 async fn run_of(step: &mut Step, file: &PaymentFile) -> Result<Run, Failure> {
     let runs = run::list(&mut step.tx, &step.agency, None).await?;
-    runs.into_iter()
-        .find(|r| r.no == file.run_no)
-        .ok_or_else(|| Failure::new(super::error::Kind::Internal, "INCONSISTENT", format!("文件 {} 没有批次", file.file_ref)))
+    runs.into_iter().find(|r| r.no == file.run_no).ok_or_else(|| {
+        Failure::new(crate::failure::Kind::Internal, "INCONSISTENT", format!("文件 {} 没有批次", file.file_ref))
+    })
 }
 
 /// Head of the answer against the file that was sent: run, part, date, count, sum.
@@ -165,7 +169,8 @@ fn check_header(name: &str, answer: &Answer, run: &Run, file: &PaymentFile) -> R
     if differences.is_empty() {
         return Ok(());
     }
-    Err(Failure::input("RETURN_HEADER_DIFFERS", differences.join("\n")).hint("与发出的支付文件不符，没有读入；请向银行核实后重新取回"))
+    Err(Failure::input("RETURN_HEADER_DIFFERS", differences.join("\n"))
+        .hint("与发出的支付文件不符，没有读入；请向银行核实后重新取回"))
 }
 
 /// What the rows amount to.
@@ -218,7 +223,7 @@ impl<'a> Matching<'a> {
         answer: &'a Answer,
         payments: &[Payment],
         outcomes: &Outcomes,
-    ) -> Result<BTreeMap<i64, Vec<&'a AnswerRow>>, Failure> {
+    ) -> BTreeMap<i64, Vec<&'a AnswerRow>> {
         let mut rows: BTreeMap<i64, Vec<&AnswerRow>> = BTreeMap::new();
         for row in &answer.rows {
             let reference: Option<PaymentRef> = row.payment_ref.parse().ok();
@@ -237,7 +242,7 @@ impl<'a> Matching<'a> {
                 ),
             }
         }
-        Ok(rows)
+        rows
     }
 
     fn state(&self, payment: &Payment, outcomes: &Outcomes) -> Result<PaymentState, Failure> {
@@ -285,14 +290,24 @@ impl<'a> Matching<'a> {
             AnswerStatus::Returned => Verdict::Returned(row),
             AnswerStatus::Open => Verdict::Open(row.reason_text.clone()),
             AnswerStatus::Unknown(text) => {
-                let message = format!("第{}行 明细 {}: 状态“{text}”不认识，应为 S、F 或 P，按未决处理", row.row, sent.payment_ref);
+                let message = format!(
+                    "第{}行 明细 {}: 状态“{text}”不认识，应为 S、F 或 P，按未决处理",
+                    row.row, sent.payment_ref
+                );
                 self.finding("RETURN_STATUS_UNKNOWN", line, payment.amount, message);
                 Verdict::Open(text.clone())
             }
         }
     }
 
-    fn outcome(&mut self, payment: &Payment, outcomes: &Outcomes, kind: OutcomeKind, row: Option<&AnswerRow>, text: &str) {
+    fn outcome(
+        &mut self,
+        payment: &Payment,
+        outcomes: &Outcomes,
+        kind: OutcomeKind,
+        row: Option<&AnswerRow>,
+        text: &str,
+    ) {
         let seq_no = outcomes.get(&payment.line_no).map_or(1, |o| o.len() + 1);
         let reason_code = row.map_or_else(String::new, |r| r.reason_code.clone());
         let failed = matches!(kind, OutcomeKind::Rejected | OutcomeKind::Returned);
@@ -313,7 +328,10 @@ impl<'a> Matching<'a> {
         let class = class_of(self.layout, &row.reason_code);
         let reference = payment_row(self.agency, self.run, payment).payment_ref;
         if class == ReasonClass::Unknown {
-            let message = format!("第{}行 明细 {reference}: 原因代码“{}”不在代码表里（{}）", row.row, row.reason_code, row.reason_text);
+            let message = format!(
+                "第{}行 明细 {reference}: 原因代码“{}”不在代码表里（{}）",
+                row.row, row.reason_code, row.reason_text
+            );
             self.finding("RETURN_REASON_UNKNOWN", Some(payment.line_no), Money::ZERO, message);
         }
         if class.needs_correction() {
@@ -322,7 +340,12 @@ impl<'a> Matching<'a> {
         }
     }
 
-    fn take_rows(&mut self, rows: &BTreeMap<i64, Vec<&'a AnswerRow>>, payments: &[Payment], outcomes: &Outcomes) -> Result<(), Failure> {
+    fn take_rows(
+        &mut self,
+        rows: &BTreeMap<i64, Vec<&'a AnswerRow>>,
+        payments: &[Payment],
+        outcomes: &Outcomes,
+    ) -> Result<(), Failure> {
         let first = !self.file.is_answered();
         for payment in payments {
             if !self.is_in_file(payment, outcomes) {
@@ -355,7 +378,13 @@ impl<'a> Matching<'a> {
                 }
                 (PaymentState::Sent, Verdict::Open(text)) => {
                     if first {
-                        self.outcome(payment, outcomes, OutcomeKind::Open, rows.get(&payment.line_no).map(|r| r[0]), &text);
+                        self.outcome(
+                            payment,
+                            outcomes,
+                            OutcomeKind::Open,
+                            rows.get(&payment.line_no).map(|r| r[0]),
+                            &text,
+                        );
                     }
                 }
                 (PaymentState::Credited, Verdict::Credited(_)) | (PaymentState::Rejected, Verdict::Rejected(_)) => {}
@@ -372,7 +401,12 @@ impl<'a> Matching<'a> {
         Ok(())
     }
 
-    fn take_late_rows(&mut self, rows: &BTreeMap<i64, Vec<&'a AnswerRow>>, payments: &[Payment], outcomes: &Outcomes) -> Result<(), Failure> {
+    fn take_late_rows(
+        &mut self,
+        rows: &BTreeMap<i64, Vec<&'a AnswerRow>>,
+        payments: &[Payment],
+        outcomes: &Outcomes,
+    ) -> Result<(), Failure> {
         for payment in payments {
             let Some(rows) = rows.get(&payment.line_no) else { continue };
             let state = self.state(payment, outcomes)?;
@@ -412,11 +446,13 @@ async fn store(
     let return_no = payment_file::insert_return(&mut step.tx, &step.agency, file, &new, &by, on, event_no).await?;
     let answer = Some((file.file_no, return_no));
     payment::insert_outcomes(&mut step.tx, &step.agency, run, answer, result.outcomes, event_no).await?;
-    finding::insert(&mut step.tx, &step.agency, file.period, file.run_no, file.file_no, &result.findings, on, event_no).await?;
+    finding::insert(&mut step.tx, &step.agency, file.period, file.run_no, file.file_no, &result.findings, on, event_no)
+        .await?;
     for (beneficiary_no, class, note) in &result.holds {
         hold::insert(&mut step.tx, &step.agency, *beneficiary_no, *class, note, &by, on, event_no).await?;
     }
-    let reason = |note| PostingReason { run_no: Some(run.no), file_no: Some(file.file_no), note, ..PostingReason::default() };
+    let reason =
+        |note| PostingReason { run_no: Some(run.no), file_no: Some(file.file_no), note, ..PostingReason::default() };
     move_money(step, run, PostingKind::Pay, &result.credited_money, &reason("回盘成功")).await?;
     move_money(step, run, PostingKind::Release, &result.rejected_money, &reason("回盘失败")).await?;
     move_money(step, run, PostingKind::GiveBack, &result.returned_money, &reason("退票")).await?;

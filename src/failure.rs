@@ -79,14 +79,17 @@ impl From<StorageError> for Failure {
             StorageError::NewerDatabase { .. } => {
                 Failure::new(Kind::Configuration, "NEWER_DATABASE", error.to_string()).hint("请升级 fafang 程序")
             }
-            StorageError::NotOnThisEngine { .. } => Failure::new(Kind::Configuration, "WRONG_ENGINE", error.to_string()),
+            StorageError::NotOnThisEngine { .. } => {
+                Failure::new(Kind::Configuration, "WRONG_ENGINE", error.to_string())
+            }
             StorageError::Inconsistent { .. } => Failure::new(Kind::Internal, "INCONSISTENT", error.to_string())
                 .hint("数据可能被程序以外的手段改动过，请运行 fafang doctor 和 fafang audit verify"),
             StorageError::Driver(_) if error.is_conflict() => {
                 Failure::conflict("BUSY", "数据库正被其他操作占用，本次操作没有生效").hint("请稍后重试")
             }
             StorageError::Driver(sqlx::Error::Configuration(_) | sqlx::Error::Io(_)) => {
-                Failure::new(Kind::Configuration, "DATABASE_UNREACHABLE", error.to_string()).hint("请检查 --database 和数据库服务")
+                Failure::new(Kind::Configuration, "DATABASE_UNREACHABLE", error.to_string())
+                    .hint("请检查 --database 和数据库服务")
             }
             StorageError::Driver(_) | StorageError::Migration(_) => {
                 Failure::new(Kind::Internal, "DATABASE", error.to_string()).hint("本次操作没有生效")

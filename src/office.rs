@@ -2,13 +2,13 @@
 
 use chrono::NaiveDate;
 
-use super::error::{Failure, Kind};
 use crate::clock::Clock;
 use crate::domain::actor::{Actor, Role};
 use crate::domain::bank::BankBook;
 use crate::domain::period::Period;
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
+use crate::failure::{Failure, Kind};
 use crate::formats::scheme::parse_scheme;
 use crate::storage;
 use crate::storage::engine::{Database, Tx};
@@ -37,14 +37,23 @@ impl Office {
     ///
     /// # Errors
     /// When the database has no agency, or several and none was named.
-    pub async fn open(database: Database, agency: Option<&str>, banks: BankBook, clock: Clock) -> Result<Office, Failure> {
+    pub async fn open(
+        database: Database,
+        agency: Option<&str>,
+        banks: BankBook,
+        clock: Clock,
+    ) -> Result<Office, Failure> {
         let agencies = storage::agency::list(&mut database.read().await?).await?;
         let found = match agency {
             Some(code) => agencies.into_iter().find(|(c, _)| c == code),
             None if agencies.len() > 1 => {
                 let codes: Vec<String> = agencies.into_iter().map(|(code, name)| format!("{code} {name}")).collect();
-                return Err(Failure::new(Kind::Configuration, "WHICH_AGENCY", format!("数据库里有多个经办机构: {}", codes.join("、")))
-                    .hint("在配置文件里写明 agency"));
+                return Err(Failure::new(
+                    Kind::Configuration,
+                    "WHICH_AGENCY",
+                    format!("数据库里有多个经办机构: {}", codes.join("、")),
+                )
+                .hint("在配置文件里写明 agency"));
             }
             None => agencies.into_iter().next(),
         };
@@ -103,7 +112,8 @@ impl Office {
     pub async fn scheme(&self, tx: &mut Tx, code: &str) -> Result<(Scheme, i64), Failure> {
         let version = storage::scheme::newest(tx, &self.agency_code, code).await?;
         let version = version.ok_or_else(|| {
-            Failure::refused("UNKNOWN_SCHEME", format!("没有补贴项目 {code}")).hint("fafang scheme list 列出已载入的项目")
+            Failure::refused("UNKNOWN_SCHEME", format!("没有补贴项目 {code}"))
+                .hint("fafang scheme list 列出已载入的项目")
         })?;
         Ok((read_stored(code, &version.definition)?, version.version))
     }
@@ -115,7 +125,11 @@ impl Office {
     pub async fn scheme_of(&self, tx: &mut Tx, run: &Run) -> Result<Scheme, Failure> {
         let stored = storage::scheme::version(tx, &self.agency_code, &run.scheme_code, run.scheme_version).await?;
         let stored = stored.ok_or_else(|| {
-            Failure::new(Kind::Internal, "INCONSISTENT", format!("批次 {} 的项目版本 {} 不在库中", run.code, run.scheme_version))
+            Failure::new(
+                Kind::Internal,
+                "INCONSISTENT",
+                format!("批次 {} 的项目版本 {} 不在库中", run.code, run.scheme_version),
+            )
         })?;
         read_stored(&run.scheme_code, &stored.definition)
     }
@@ -126,7 +140,9 @@ impl Office {
     /// When there is none.
     pub async fn run(&self, tx: &mut Tx, code: &str) -> Result<Run, Failure> {
         let run = storage::run::find(tx, &self.agency_code, code).await?;
-        run.ok_or_else(|| Failure::refused("UNKNOWN_RUN", format!("没有批次 {code}")).hint("fafang run list 列出所有批次"))
+        run.ok_or_else(|| {
+            Failure::refused("UNKNOWN_RUN", format!("没有批次 {code}")).hint("fafang run list 列出所有批次")
+        })
     }
 
     /// Month of the business date.

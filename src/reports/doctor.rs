@@ -1,0 +1,351 @@
+//! Doctor: recounts everything that is kept, and checks every invariant on a live database.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::domain::appropriation::{Appropriation, PostingKind, split_over_draws};
+use crate::domain::money::Money;
+use crate::domain::payment::{Payment, PaymentState};
+use crate::domain::run::{Run, RunState};
+use crate::failure::Failure;
+use crate::office::Office;
+use crate::storage::audit_event::{self, hex};
+use crate::storage::engine::Tx;
+use crate::storage::payment::StoredOutcome;
+use crate::storage::payment_file::PaymentFile;
+use crate::storage::{appropriation, cover, kept_file, payment, payment_file, run};
+
+/// One invariant and what breaks it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// Stable code.
+    pub code: &'static str,
+    /// The invariant in words.
+    pub title: &'static str,
+    /// How many things were looked at.
+    pub examined: usize,
+    /// What breaks it; empty when it holds.
+    pub problems: Vec<String>,
+}
+
+/// All checks, in a fixed order.
+#[derive(Debug, Clone, Serialize)]
+pub struct Examination {
+    /// True when nothing breaks any invariant.
+    pub ok: bool,
+    /// One per invariant.
+    pub checks: Vec<Check>,
+}
+
+/// Checks every invariant.
+///
+/// # Errors
+/// Only when the database cannot be read; a broken invariant is a finding, not an error.
+pub async fn examine(office: &Office) -> Result<Examination, Failure> {
+    let mut tx = office.read().await?;
+    let agency = office.agency_code.as_str();
+    let mut books = Books::read(&mut tx, agency).await?;
+    let checks = vec![
+        audit_chain(&mut tx, agency).await?,
+        books.postings(&mut tx, agency).await?,
+        never_twice(&mut tx, agency).await?,
+        std::mem::replace(&mut books.totals, check("TOTALS", "")),
+        std::mem::replace(&mut books.files, check("FILES", "")),
+        std::mem::replace(&mut books.frozen, check("FROZEN", "")),
+        std::mem::replace(&mut books.states, check("STATES", "")),
+        books.money(),
+        books.four_eyes(),
+        kept_files(&mut tx, agency).await?,
+    ];
+    Ok(Examination { ok: checks.iter().all(|c| c.problems.is_empty()), checks })
+}
+
+fn check(code: &'static str, title: &'static str) -> Check {
+    Check { code, title, examined: 0, problems: Vec::new() }
+}
+
+/// Events are numbered without gaps, each hash fits its event and the one before, the head is the last.
+///
+/// # Errors
+/// Only when the database cannot be read.
+pub async fn audit_chain(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
+    let mut result = check("AUDIT_CHAIN", "审计记录连续、未被改动");
+    let events = audit_event::list(tx, agency).await?;
+    let mut previous = String::new();
+    for (expected_no, event) in (1_i64..).zip(&events) {
+        result.examined += 1;
+        let no = event.event_no;
+        if no != expected_no {
+            result.problems.push(format!("第 {expected_no} 号记录缺失（下一条是第 {no} 号）"));
+            break;
+        }
+        if event.previous_hash != previous {
+            result.problems.push(format!("第 {no} 号记录与前一条不衔接，其间有增删"));
+        }
+        if event.computed_hash(agency) != event.hash {
+            result.problems.push(format!("第 {no} 号记录的内容被改动（{} {}）", event.actor, event.action));
+        }
+        previous.clone_from(&event.hash);
+    }
+    let last = events.last().map_or((0, String::new()), |e| (e.event_no, e.hash.clone()));
+    if audit_event::head(tx, agency).await? != Some(last) {
+        result.problems.push("末尾的记录被删除或增加".into());
+    }
+    Ok(result)
+}
+
+async fn never_twice(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
+    let mut result = check("NEVER_TWICE", "每人每月的已覆盖金额不超过发送时的应发");
+    for (enrolment_no, period, covered, claim) in cover::over_covered(tx, agency).await? {
+        let (covered, claim) = (Money(covered).grouped(), Money(claim).grouped());
+        result.problems.push(format!("资格 {enrolment_no} 的 {period}: 已覆盖 {covered} 元，应发 {claim} 元"));
+    }
+    Ok(result)
+}
+
+async fn kept_files(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
+    let mut result = check("KEPT_FILES", "留存文件与其摘要一致");
+    for (digest, name) in kept_file::digests(tx, agency).await? {
+        result.examined += 1;
+        if let Err(problem) = kept_file::content(tx, agency, &digest).await {
+            result.problems.push(format!("{name}: {problem}"));
+        }
+    }
+    Ok(result)
+}
+
+/// Everything about runs, gathered in one pass.
+struct Books {
+    appropriations: Vec<Appropriation>,
+    runs: Vec<Run>,
+    totals: Check,
+    files: Check,
+    frozen: Check,
+    states: Check,
+    /// Recounted from payments and their outcomes: appropriation → (reserved, paid).
+    recounted: BTreeMap<i64, (Money, Money)>,
+}
+
+impl Books {
+    async fn read(tx: &mut Tx, agency: &str) -> Result<Books, Failure> {
+        let mut books = Books {
+            appropriations: appropriation::list(tx, agency).await?,
+            runs: run::list(tx, agency, None).await?,
+            totals: check("TOTALS", "批次 = 明细 = 覆盖；批次 = 文件 + 暂缓"),
+            files: check("FILES", "文件合计 = 成功 + 失败 + 退票 + 未决"),
+            frozen: check("FROZEN", "提交后的明细未被改动"),
+            states: check("STATES", "批次和明细的状态合法"),
+            recounted: BTreeMap::new(),
+        };
+        for run in books.runs.clone() {
+            books.examine_run(tx, agency, &run).await?;
+        }
+        Ok(books)
+    }
+
+    async fn examine_run(&mut self, tx: &mut Tx, agency: &str, run: &Run) -> Result<(), Failure> {
+        let payments = payment::of_run(tx, agency, run).await?;
+        let outcomes = payment::outcomes_of_run(tx, agency, run).await?;
+        let files = payment_file::of_run(tx, agency, run).await?;
+        let covers = cover::sum_of_run(tx, agency, run).await?;
+        let draws = appropriation::draws(tx, agency, run.periods.last.number(), run.no).await?;
+        self.totals.examined += 1;
+        let total: Money = payments.iter().map(|p| p.amount).sum();
+        if total != run.total || covers != run.total || i64::try_from(payments.len()).ok() != Some(run.payments) {
+            self.totals.problems.push(format!(
+                "{}: 批次 {} 元，明细 {} 元，覆盖 {} 元",
+                run.code,
+                run.total.grouped(),
+                total.grouped(),
+                covers.grouped()
+            ));
+        }
+        if let Some(expected) = run.state.digest() {
+            self.frozen.examined += 1;
+            let mut digest = Sha256::new();
+            for payment in &payments {
+                payment.digest_into(&mut digest);
+            }
+            if hex(&digest.finalize()) != expected {
+                self.frozen.problems.push(format!("{}: 明细与提交时的摘要不符", run.code));
+            }
+        }
+        let mut sums: HashMap<(i64, PaymentState), (i64, Money)> = HashMap::new();
+        for payment in &payments {
+            let file = files.iter().find(|f| (f.first_line_no..=f.last_line_no).contains(&payment.line_no));
+            let rows = outcomes.get(&payment.line_no).map_or(&[][..], Vec::as_slice);
+            let Some(state) = self.state(run, payment, file, rows) else { continue };
+            let sum = sums.entry((file.map_or(0, |f| f.file_no), state)).or_default();
+            sum.0 += 1;
+            sum.1 += payment.amount;
+            for (appropriation_no, part) in split_over_draws(&draws, payment.offset, payment.amount) {
+                let books = self.recounted.entry(appropriation_no).or_default();
+                match state {
+                    PaymentState::Approved | PaymentState::Sent => books.0 += part,
+                    PaymentState::Credited => books.1 += part,
+                    _ => {}
+                }
+            }
+        }
+        self.examine_files(run, &files, &sums);
+        Ok(())
+    }
+
+    /// State of a payment, replayed outcome by outcome so that an illegal move shows.
+    fn state(
+        &mut self,
+        run: &Run,
+        payment: &Payment,
+        file: Option<&PaymentFile>,
+        rows: &[StoredOutcome],
+    ) -> Option<PaymentState> {
+        self.states.examined += 1;
+        let mut state = match &run.state {
+            RunState::Prepared { .. } | RunState::Submitted(_) | RunState::Reviewed(..) => PaymentState::Planned,
+            RunState::Cancelled(..) => PaymentState::Cancelled,
+            RunState::Approved(_) => PaymentState::Approved,
+            // A withheld payment never reached its file.
+            RunState::Issued(..) | RunState::Settled(..) if rows.first().is_some_and(|r| r.kind == "withheld") => {
+                PaymentState::Approved
+            }
+            RunState::Issued(..) | RunState::Settled(..) => {
+                let told = rows.iter().any(|r| r.kind == "open" || r.kind == "rejected" || r.kind == "credited");
+                match file {
+                    Some(f) if f.is_answered() && !told => PaymentState::Credited,
+                    Some(_) => PaymentState::Sent,
+                    None => {
+                        self.states.problems.push(format!("{} 第 {} 笔不在任何文件里", run.code, payment.line_no));
+                        return None;
+                    }
+                }
+            }
+        };
+        for row in rows {
+            let next = row.kind().ok().and_then(|kind| state.after(kind).ok());
+            let Some(next) = next else {
+                let words =
+                    format!("{} 第 {} 笔: {} 之后不能是 {}", run.code, payment.line_no, state.title(), row.kind);
+                self.states.problems.push(words);
+                return None;
+            };
+            state = next;
+        }
+        Some(state)
+    }
+
+    fn examine_files(&mut self, run: &Run, files: &[PaymentFile], sums: &HashMap<(i64, PaymentState), (i64, Money)>) {
+        if !matches!(run.state, RunState::Issued(..) | RunState::Settled(..)) {
+            return;
+        }
+        let sum = |file_no: i64, state| sums.get(&(file_no, state)).copied().unwrap_or_default();
+        let mut in_files = Money::ZERO;
+        for file in files {
+            self.files.examined += 1;
+            in_files += file.total();
+            for (state, rows, fen) in [
+                (PaymentState::Sent, file.open_rows, file.open_fen),
+                (PaymentState::Credited, file.credited_rows, file.credited_fen),
+                (PaymentState::Rejected, file.rejected_rows, file.rejected_fen),
+                (PaymentState::Returned, file.returned_rows, file.returned_fen),
+            ] {
+                let found = sum(file.file_no, state);
+                if found != (rows, Money(fen)) {
+                    self.files.problems.push(format!(
+                        "{} {}: 登记 {rows} 笔 {} 元，明细 {} 笔 {} 元",
+                        file.name,
+                        state.title(),
+                        Money(fen).grouped(),
+                        found.0,
+                        found.1.grouped()
+                    ));
+                }
+            }
+        }
+        let withheld: Money =
+            sums.iter().filter(|((_, s), _)| *s == PaymentState::Withheld).map(|(_, (_, m))| *m).sum();
+        if in_files + withheld != run.total {
+            self.totals.problems.push(format!(
+                "{}: 批次 {} 元，文件 {} 元 + 暂缓 {} 元",
+                run.code,
+                run.total.grouped(),
+                in_files.grouped(),
+                withheld.grouped()
+            ));
+        }
+        let complete = files.iter().all(|f| f.is_answered() && f.open_rows == 0);
+        if complete != matches!(run.state, RunState::Settled(..)) {
+            self.states.problems.push(format!(
+                "{}: 状态是{}，而文件{}全部有结果",
+                run.code,
+                run.state.title(),
+                if complete { "已" } else { "未" }
+            ));
+        }
+    }
+
+    /// Kept totals of appropriations against the sums of their postings.
+    async fn postings(&self, tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
+        let mut result = check("POSTINGS", "指标 = 可用 + 占用 + 支付，且等于流水之和");
+        let sums = appropriation::posting_sums(tx, agency).await?;
+        for a in &self.appropriations {
+            result.examined += 1;
+            let mut totals = (0, 0, 0, 0);
+            for (no, kind, amount, _) in &sums {
+                if *no == a.no {
+                    let effect = PostingKind::effect(*kind);
+                    totals.0 += effect.0 * amount.0;
+                    totals.1 += effect.1 * amount.0;
+                    totals.2 += effect.2 * amount.0;
+                    totals.3 += effect.3 * amount.0;
+                }
+            }
+            let kept = (a.appropriated.0, a.available.0, a.reserved.0, a.paid.0);
+            if kept != totals || a.appropriated != a.available + a.reserved + a.paid || kept.1 < 0 {
+                result.problems.push(format!("{}: 登记 {kept:?} 分，流水合计 {totals:?} 分", a.document));
+            }
+        }
+        Ok(result)
+    }
+
+    /// Reserved and paid against what the payments themselves say.
+    fn money(&self) -> Check {
+        let mut result = check("MONEY", "占用 = 在途明细，支付 = 成功明细");
+        for a in &self.appropriations {
+            result.examined += 1;
+            let (reserved, paid) = self.recounted.get(&a.no).copied().unwrap_or_default();
+            if (a.reserved, a.paid) != (reserved, paid) {
+                result.problems.push(format!(
+                    "{}: 占用 {} 元、支付 {} 元，明细为 {} 元、{} 元",
+                    a.document,
+                    a.reserved.grouped(),
+                    a.paid.grouped(),
+                    reserved.grouped(),
+                    paid.grouped()
+                ));
+            }
+        }
+        result
+    }
+
+    fn four_eyes(&self) -> Check {
+        let mut result = check("FOUR_EYES", "经办、复核、审批不是同一人");
+        for run in &self.runs {
+            if let Some(signed) = run.state.signed() {
+                result.examined += 1;
+                let makers = [&run.prepared.by, &signed.submitted.by.by];
+                let same = makers.contains(&&signed.reviewed.by)
+                    || makers.contains(&&signed.approved.by)
+                    || signed.reviewed.by == signed.approved.by;
+                if same {
+                    result.problems.push(format!(
+                        "{}: {} / {} / {}",
+                        run.code, run.prepared.by, signed.reviewed.by, signed.approved.by
+                    ));
+                }
+            }
+        }
+        result
+    }
+}
