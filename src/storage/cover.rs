@@ -23,7 +23,7 @@ statements! {
     OF_RUN = "SELECT line_no, period, amount_fen, claim_fen, covered_fen FROM cover \
               WHERE agency_code = $1 AND run_period = $2 AND run_no = $3 ORDER BY line_no, period";
     /// Sums per month and state; a state is told by run, file and last outcome together.
-    BY_MONTH = "SELECT c.period, r.period, r.run_no, r.status, f.status, o.kind, COUNT(*), CAST(COALESCE(SUM(c.amount_fen), 0) AS BIGINT) \
+    BY_MONTH = "SELECT c.period, r.first_period, r.run_no, r.status, f.status, o.kind, COUNT(*), CAST(COALESCE(SUM(c.amount_fen), 0) AS BIGINT) \
                 FROM cover c \
                 JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no \
                 LEFT JOIN payment_file f ON f.agency_code = c.agency_code AND f.period = c.run_period AND f.run_no = c.run_no \
@@ -32,7 +32,7 @@ statements! {
                     AND o.line_no = c.line_no AND o.seq_no = (SELECT MAX(x.seq_no) FROM payment_outcome x \
                         WHERE x.agency_code = c.agency_code AND x.period = c.run_period AND x.run_no = c.run_no AND x.line_no = c.line_no) \
                 WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 \
-                GROUP BY c.period, r.period, r.run_no, r.status, f.status, o.kind \
+                GROUP BY c.period, r.first_period, r.run_no, r.status, f.status, o.kind \
                 ORDER BY c.period, r.run_no, f.status, o.kind";
     /// Months covered by more than was ever owed for them.
     OVER_COVERED = "SELECT c.enrolment_no, c.period, CAST(SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) AS BIGINT), MAX(c.claim_fen) \
@@ -134,8 +134,8 @@ pub fn payment_state(
 pub struct MonthSum {
     /// The benefit month.
     pub period: Period,
-    /// Last period of the run: later than `period` means back-pay.
-    pub run_period: Period,
+    /// First period of the run: later than `period` means back-pay.
+    pub run_first: Period,
     /// The run.
     pub run_no: i64,
     /// What became of it.
@@ -161,10 +161,10 @@ pub async fn by_month(
 ) -> Result<Vec<MonthSum>, StorageError> {
     let rows: Vec<MonthRow> = tx.fetch_all(BY_MONTH, values![agency, scheme, first.number(), last.number()]).await?;
     rows.into_iter()
-        .map(|(month, run_period, run_no, run, file, outcome, count, fen)| {
+        .map(|(month, run_first, run_no, run, file, outcome, count, fen)| {
             Ok(MonthSum {
                 period: period("cover", month)?,
-                run_period: period("run", run_period)?,
+                run_first: period("run", run_first)?,
                 run_no,
                 state: payment_state(&run, file.as_deref(), outcome.as_deref())?,
                 count,
