@@ -4,9 +4,11 @@
 //! (`tests/it/house.rs`) keeps the arrows between them true.
 
 pub mod calculation;
+pub mod cli;
 pub mod clock;
 pub mod crash;
 pub mod domain;
+pub mod exchange;
 pub mod failure;
 pub mod formats;
 pub mod office;

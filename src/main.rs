@@ -1,2 +1,16 @@
-//! x
-fn main() {}
+//! Parse, start logging, run, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use fafang::cli::Cli;
+use tracing_subscriber::EnvFilter;
+
+/// One command at a time needs no more than one thread of its own; SQLite brings another.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("FAFANG_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    ExitCode::from(cli.run().await)
+}

@@ -3,14 +3,19 @@
 //! Reports read storage in one reading transaction, so that all their figures are of one moment.
 //! They write nothing and know nobody who asks.
 
+pub mod audit;
+pub mod budget;
 pub mod doctor;
 pub mod ledger;
 pub mod month;
 pub mod payment_sheet;
 pub mod reconciliation;
 pub mod render;
+pub mod roster;
 pub mod run_difference;
+pub mod runs;
 pub mod table;
+pub mod worklist;
 pub mod year_end;
 
 /// A report that can be asked for by name.

@@ -1,0 +1,252 @@
+//! `fafang bank`: layouts, payment files out, answers in, and the simulated bank.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Answer, Desk, exit_code};
+use crate::exchange::folder;
+use crate::failure::Failure;
+use crate::formats::bank::neutral::AnswerKind;
+use crate::training::simulated_bank::{Faults, SimulatedBank};
+use crate::workflow::issue_files::{Issued, issue_files};
+use crate::workflow::take_return::{Taken, take_return};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// 列出文件格式和使用它的银行
+    Layouts,
+    /// 报盘: 写出批次的支付文件（重复报盘得到同样的字节）
+    Issue {
+        /// 批次号
+        run: String,
+        /// 写到哪个文件夹
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// 读入回盘文件
+    Return {
+        /// 银行返回的文件
+        file: PathBuf,
+    },
+    /// 读入退票文件（成功之后又退回的款）
+    LateReturn {
+        /// 银行返回的文件
+        file: PathBuf,
+    },
+    /// 模拟银行（只用于培训和测试）: 读支付文件，写回盘、第二次回盘和退票
+    Simulate(SimulateArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SimulateArgs {
+    /// 支付文件，或装着支付文件的文件夹
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// 写到哪个文件夹
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// 随机种子: 同样的种子得到同样的结果
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// 每万笔中户名不符的笔数
+    #[arg(long, default_value_t = 0)]
+    name_mismatch: u32,
+    /// 每万笔中已销户的笔数
+    #[arg(long, default_value_t = 0)]
+    closed_account: u32,
+    /// 每万笔中第一次回盘未决的笔数
+    #[arg(long, default_value_t = 0)]
+    still_open: u32,
+    /// 每万笔中成功后退票的笔数
+    #[arg(long, default_value_t = 0)]
+    late_return: u32,
+}
+
+pub async fn run(command: Command, desk: &Desk) -> Answer {
+    match command {
+        Command::Layouts => layouts(desk),
+        Command::Issue { run, out } => {
+            let issued = issue_files(&desk.office, &run).await?;
+            let mut paths = Vec::with_capacity(issued.files.len());
+            for file in &issued.files {
+                let path = out.join(&file.file.name);
+                folder::write_new(&path, &file.bytes)?;
+                paths.push(path);
+            }
+            desk.out.answer(|| issued_document(&issued, &paths), || issued_words(&issued, &paths));
+        }
+        Command::Return { file } => return take(desk, AnswerKind::Return, &file).await,
+        Command::LateReturn { file } => return take(desk, AnswerKind::LateReturn, &file).await,
+        Command::Simulate(args) => return simulate(&args, desk),
+    }
+    Ok(exit_code::DONE)
+}
+
+fn layouts(desk: &Desk) {
+    let book = &desk.office.banks;
+    desk.out.answer(
+        || {
+            let layouts = book.layouts.iter().map(|l| {
+                let banks: Vec<_> = book.banks.iter().filter(|b| b.layout == l.code).map(|b| json!({ "bank": b.code, "name": b.name })).collect();
+                json!({ "layout": l.code, "title": l.title, "row_limit": l.row_limit, "name_bytes": l.name_bytes, "banks": banks })
+            });
+            json!({ "layouts": layouts.collect::<Vec<_>>() })
+        },
+        || {
+            let mut lines = Vec::new();
+            for l in &book.layouts {
+                lines.push(format!("{}  {}（每个文件最多 {} 行，户名最多 {} 字节）", l.code, l.title, l.row_limit, l.name_bytes));
+                lines.extend(book.banks.iter().filter(|b| b.layout == l.code).map(|b| format!("  {}  {}（{}）", b.code, b.name, b.aliases.join("、"))));
+            }
+            lines.join("\n")
+        },
+    );
+}
+
+fn issued_document(issued: &Issued, paths: &[PathBuf]) -> serde_json::Value {
+    let files = issued.files.iter().zip(paths).map(|(f, path)| {
+        json!({
+            "path": path, "name": f.file.name, "file_ref": f.file.file_ref, "bank": f.file.bank_code, "part": f.file.part,
+            "parts": f.file.parts, "rows": f.file.row_count, "total_fen": f.file.total_fen, "digest": f.file.digest,
+        })
+    });
+    let withheld = issued
+        .withheld
+        .iter()
+        .map(|w| json!({ "line_no": w.line_no, "name": w.name, "amount_fen": w.amount, "reason": w.reason }));
+    json!({
+        "run": issued.run.code, "again": issued.again, "files": files.collect::<Vec<_>>(),
+        "withheld": withheld.collect::<Vec<_>>(),
+    })
+}
+
+fn issued_words(issued: &Issued, paths: &[PathBuf]) -> String {
+    let mut lines = Vec::new();
+    if issued.again {
+        lines.push(format!("{} 已报过盘，写出的是同样的文件", issued.run.code));
+    }
+    for (f, path) in issued.files.iter().zip(paths) {
+        let total = crate::domain::money::Money(f.file.total_fen).grouped();
+        lines.push(format!("{}  {} 笔 {total} 元  sha256 {}", path.display(), f.file.row_count, f.file.digest));
+    }
+    for w in &issued.withheld {
+        lines.push(format!("  暂缓 第 {} 笔 {} {} 元: {}", w.line_no, w.name, w.amount.grouped(), w.reason));
+    }
+    lines.join("\n")
+}
+
+async fn take(desk: &Desk, kind: AnswerKind, path: &Path) -> Answer {
+    let bytes = folder::read(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let taken = take_return(&desk.office, kind, &name, &bytes).await?;
+    desk.out.answer(|| taken_document(&taken), || taken_words(&taken));
+    Ok(if taken.findings.is_empty() { exit_code::DONE } else { exit_code::REFUSED })
+}
+
+fn taken_document(taken: &Taken) -> serde_json::Value {
+    let findings = taken
+        .findings
+        .iter()
+        .map(|f| json!({ "code": f.code, "line_no": f.line_no, "fen": f.amount, "text": f.message }));
+    json!({
+        "run": taken.run_code, "file_ref": taken.file_ref, "already": taken.already,
+        "credited": taken.credited.rows, "credited_fen": taken.credited.amount,
+        "rejected": taken.rejected.rows, "rejected_fen": taken.rejected.amount,
+        "open": taken.open.rows, "open_fen": taken.open.amount,
+        "returned": taken.returned.rows, "returned_fen": taken.returned.amount,
+        "holds": taken.holds, "settled": taken.settled, "findings": findings.collect::<Vec<_>>(),
+    })
+}
+
+fn taken_words(taken: &Taken) -> String {
+    if let Some(already) = &taken.already {
+        return format!("{already}，内容相同，没有任何改动");
+    }
+    let part =
+        |word: &str, t: &crate::storage::payment_file::Tally| format!("{word} {} 笔 {} 元", t.rows, t.amount.grouped());
+    let mut lines = vec![if taken.returned.rows > 0 {
+        format!("{} {}: {}", taken.run_code, taken.file_ref, part("退票", &taken.returned))
+    } else {
+        format!(
+            "{} {}: {}，{}，{}",
+            taken.run_code,
+            taken.file_ref,
+            part("成功", &taken.credited),
+            part("失败", &taken.rejected),
+            part("未决", &taken.open)
+        )
+    }];
+    if taken.holds > 0 {
+        lines.push(format!("  {} 人转入暂停支付，用 fafang hold list 查看", taken.holds));
+    }
+    if taken.settled {
+        lines.push(format!("  批次 {} 已结清", taken.run_code));
+    }
+    lines.extend(taken.findings.iter().map(|f| format!("  差异 [{}] {}", f.code, f.message)));
+    if !taken.findings.is_empty() {
+        lines.push("  用 fafang finding list 查看，查明后用 finding explain 说明".into());
+    }
+    lines.join("\n")
+}
+
+fn simulate(args: &SimulateArgs, desk: &Desk) -> Answer {
+    let faults = Faults {
+        name_mismatch: args.name_mismatch,
+        closed_account: args.closed_account,
+        still_open: args.still_open,
+        late_return: args.late_return,
+    };
+    let bank = SimulatedBank::new(args.seed, faults, desk.office.business_date());
+    let mut written: Vec<(&'static str, PathBuf)> = Vec::new();
+    for path in payment_files(&args.files)? {
+        let bytes = folder::read(&path)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let wrong = |e: crate::formats::bank::neutral::ReadError| Failure::input(e.code(), format!("{name}: {e}"));
+        let mut put = |kind: &'static str, prefix: &str, bytes: &[u8]| -> Result<(), Failure> {
+            let path = args.out.join(format!("{prefix}-{name}"));
+            folder::replace(&path, bytes)?;
+            written.push((kind, path));
+            Ok(())
+        };
+        let first = bank.answer(&bytes).map_err(wrong)?;
+        put("return", "return-1", &first)?;
+        if let Some(second) = bank.answer_open(&bytes, &first).map_err(wrong)? {
+            put("return", "return-2", &second)?;
+        }
+        if let Some(late) = bank.late_returns(&bytes, &first).map_err(wrong)? {
+            put("late_return", "late-return", &late)?;
+        }
+    }
+    desk.out.answer(
+        || json!({ "simulated": true, "files": written.iter().map(|(kind, path)| json!({ "kind": kind, "path": path })).collect::<Vec<_>>() }),
+        || {
+            let lines: Vec<String> = written.iter().map(|(_, path)| path.display().to_string()).collect();
+            format!("模拟银行（只用于培训和测试）写出:\n{}", lines.join("\n"))
+        },
+    );
+    Ok(exit_code::DONE)
+}
+
+/// Files named, and every `.txt` of folders named, in order of name.
+fn payment_files(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let wrong = |e: std::io::Error| Failure::input("FILE_UNREADABLE", format!("{}: {e}", path.display()));
+        let mut inside: Vec<PathBuf> = Vec::new();
+        for entry in fs::read_dir(path).map_err(wrong)? {
+            let entry = entry.map_err(wrong)?.path();
+            if entry.extension().is_some_and(|e| e == "txt") {
+                inside.push(entry);
+            }
+        }
+        inside.sort();
+        files.extend(inside);
+    }
+    Ok(files)
+}

@@ -1,0 +1,107 @@
+//! `fafang report`: list of reports, or one on the terminal or into a file.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Answer, Desk, exit_code, period_argument};
+use crate::domain::actor::Role;
+use crate::domain::period::Period;
+use crate::exchange::folder;
+use crate::failure::{Failure, Kind};
+use crate::reports::payment_sheet::{Numbers, payment_sheet};
+use crate::reports::render::{Format, render};
+use crate::reports::table::Report;
+use crate::reports::{REPORTS, month, year_end};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// 报表名称；list 列出全部
+    name: String,
+    /// 项目编码
+    #[arg(long)]
+    scheme: Option<String>,
+    /// 年度
+    #[arg(long)]
+    year: Option<i32>,
+    /// 所属期
+    #[arg(long, value_parser = period_argument)]
+    period: Option<Period>,
+    /// 批次号
+    #[arg(long)]
+    run: Option<String>,
+    /// 写到文件 .xlsx .csv .json .txt（默认显示在屏幕上）
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// 显示完整号码（只限财务岗位）
+    #[arg(long)]
+    full: bool,
+}
+
+pub async fn run(args: Args, desk: &Desk) -> Answer {
+    if args.name == "list" {
+        desk.out.answer(
+            || json!({ "reports": REPORTS.iter().map(|r| json!({ "report": r.code, "title": r.title })).collect::<Vec<_>>() }),
+            || REPORTS.iter().map(|r| format!("{:10} {}（{}）", r.code, r.title, r.needs)).collect::<Vec<_>>().join("\n"),
+        );
+        return Ok(exit_code::DONE);
+    }
+    let report = build(&args, desk).await?;
+    match &args.out {
+        Some(path) => write(desk, &report, path),
+        None => {
+            desk.out.report(&report);
+            Ok(exit_code::DONE)
+        }
+    }
+}
+
+async fn build(args: &Args, desk: &Desk) -> Result<Report, Failure> {
+    let office = &desk.office;
+    let listed = REPORTS.iter().find(|r| r.code == args.name);
+    let needs = listed.map_or("", |r| r.needs);
+    let missing = || Failure::refused("REPORT_NEEDS", format!("报表 {} 需要 {needs}", args.name));
+    match args.name.as_str() {
+        "payments" => {
+            let numbers = if args.full { whole_numbers(desk).await? } else { Numbers::Masked };
+            payment_sheet(office, args.run.as_deref().ok_or_else(missing)?, numbers).await
+        }
+        "month" => {
+            month::month(office, args.scheme.as_deref().ok_or_else(missing)?, args.period.ok_or_else(missing)?).await
+        }
+        "year-end" => {
+            year_end::year_end(office, args.scheme.as_deref().ok_or_else(missing)?, args.year.ok_or_else(missing)?)
+                .await
+        }
+        other => {
+            Err(Failure::refused("UNKNOWN_REPORT", format!("没有报表 {other}")).hint("fafang report list 列出全部报表"))
+        }
+    }
+}
+
+/// Whole numbers go only to the role that pays.
+async fn whole_numbers(desk: &Desk) -> Result<Numbers, Failure> {
+    let actor = desk.office.actor(&mut desk.office.read().await?).await?;
+    if actor.role == Role::Finance {
+        return Ok(Numbers::Whole);
+    }
+    Err(Failure::refused("WRONG_ROLE", format!("{} 的岗位是{}，完整号码只给财务岗位", actor.name, actor.role))
+        .hint("不带 --full 可看掩码的清册"))
+}
+
+/// Writes a report in the format that the file's name asks for.
+pub fn write(desk: &Desk, report: &Report, path: &Path) -> Answer {
+    let name = path.to_string_lossy();
+    let format = Format::from_path(&name).ok_or_else(|| {
+        Failure::refused("REPORT_FORMAT", format!("{name}: 不知道写成什么格式，应以 .xlsx .csv .json .txt 结尾"))
+    })?;
+    let files = render(report, format, &name).map_err(|e| Failure::new(Kind::Internal, "RENDER", e.to_string()))?;
+    for file in &files {
+        folder::replace(Path::new(&file.path), &file.bytes)?;
+    }
+    desk.out.answer(
+        || json!({ "report": report.code, "files": files.iter().map(|f| &f.path).collect::<Vec<_>>() }),
+        || files.iter().map(|f| format!("已写出 {}", f.path)).collect::<Vec<_>>().join("\n"),
+    );
+    Ok(exit_code::DONE)
+}

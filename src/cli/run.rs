@@ -1,0 +1,212 @@
+//! `fafang run`: prepare, four eyes, cancel, list, show.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Desk, exit_code, periods_argument};
+use crate::domain::period::PeriodRange;
+use crate::domain::run::{Run, RunKind};
+use crate::reports::payment_sheet::{Numbers, payment_sheet};
+use crate::reports::render::json as json_report;
+use crate::reports::render::text;
+use crate::reports::run_difference::{RunDifference, run_difference};
+use crate::reports::runs;
+use crate::workflow::decide_run::{self, Decided};
+use crate::workflow::prepare_run::{Prepared, prepare_run};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// 计算: 截至所属期的应发减已覆盖
+    Prepare {
+        /// 项目编码
+        #[arg(long)]
+        scheme: String,
+        /// 所属期 2026-01，或一次发几个月 2026-01..2026-03
+        #[arg(long, value_parser = periods_argument)]
+        period: PeriodRange,
+        /// regular 正常、supplementary 补发
+        #[arg(long, default_value = "regular", value_parser = kind_argument)]
+        kind: RunKind,
+    },
+    /// 提交: 冻结明细
+    Submit {
+        /// 批次号
+        run: String,
+    },
+    /// 复核（不能是经办人）
+    Review {
+        /// 批次号
+        run: String,
+    },
+    /// 审批（第三人），同时占用指标
+    Approve {
+        /// 批次号
+        run: String,
+    },
+    /// 退回经办
+    #[command(alias = "send-back")]
+    Reject {
+        /// 批次号
+        run: String,
+        /// 原因
+        #[arg(long)]
+        reason: String,
+    },
+    /// 作废（报盘之前）
+    Cancel {
+        /// 批次号
+        run: String,
+        /// 原因
+        #[arg(long)]
+        reason: String,
+    },
+    /// 列出批次
+    List {
+        /// 项目编码
+        #[arg(long)]
+        scheme: Option<String>,
+    },
+    /// 显示批次: 明细、每行的计算、与上一批次的差异
+    Show {
+        /// 批次号
+        run: String,
+    },
+}
+
+fn kind_argument(text: &str) -> Result<RunKind, String> {
+    RunKind::parse(text).ok_or_else(|| format!("“{text}”不是批次类型，应为 regular 正常 或 supplementary 补发"))
+}
+
+pub async fn run(command: Command, desk: &Desk) -> Answer {
+    let office = &desk.office;
+    match command {
+        Command::Prepare { scheme, period, kind } => {
+            let prepared = prepare_run(office, &scheme, period, kind).await?;
+            let difference = run_difference(&mut office.read().await?, office, &prepared.run).await?;
+            desk.out.answer(|| prepared_document(&prepared, &difference), || prepared_words(&prepared, &difference));
+        }
+        Command::Submit { run } => decided(desk, &decide_run::submit(office, &run).await?),
+        Command::Review { run } => decided(desk, &decide_run::review(office, &run).await?),
+        Command::Approve { run } => decided(desk, &decide_run::approve(office, &run).await?),
+        Command::Reject { run, reason } => decided(desk, &decide_run::send_back(office, &run, &reason).await?),
+        Command::Cancel { run, reason } => decided(desk, &decide_run::cancel(office, &run, &reason).await?),
+        Command::List { scheme } => desk.out.report(&runs::runs(office, scheme.as_deref()).await?),
+        Command::Show { run } => {
+            let mut tx = office.read().await?;
+            let found = office.run(&mut tx, &run).await?;
+            let difference = run_difference(&mut tx, office, &found).await?;
+            drop(tx);
+            let sheet = payment_sheet(office, &run, Numbers::Masked).await?;
+            desk.out.answer(
+                || {
+                    let mut document = run_document(&found);
+                    document["difference"] = json!(difference);
+                    document["lines"] = json_report::render(&sheet)["sheets"][0]["rows"].clone();
+                    document
+                },
+                || format!("{}\n\n{}", text::render(&sheet).trim_end(), difference_words(&difference)),
+            );
+        }
+    }
+    Ok(exit_code::DONE)
+}
+
+fn run_document(run: &Run) -> Value {
+    let signed = run.state.signed();
+    json!({
+        "run": run.code, "run_no": run.no, "scheme": run.scheme_code, "kind": run.kind.code(),
+        "first_period": run.periods.first, "period": run.periods.last, "status": run.state.code(),
+        "payments": run.payments, "total_fen": run.total, "digest": run.state.digest(),
+        "prepared_by": run.prepared.by, "submitted_by": signed.map(|s| &s.submitted.by.by),
+        "reviewed_by": signed.map(|s| &s.reviewed.by), "approved_by": signed.map(|s| &s.approved.by),
+    })
+}
+
+fn prepared_document(prepared: &Prepared, difference: &RunDifference) -> Value {
+    let mut document = run_document(&prepared.run);
+    document["back_pay"] = json!({ "payments": prepared.back_pay.0, "fen": prepared.back_pay.1 });
+    document["held"] = prepared
+        .held
+        .iter()
+        .map(|h| json!({ "name": h.name, "citizen_number": h.citizen_number, "reason": h.what.0.reason.code(), "owed_fen": h.what.1 }))
+        .collect();
+    document["overpaid"] = prepared
+        .overpaid
+        .iter()
+        .map(|o| json!({ "name": o.name, "citizen_number": o.citizen_number, "period": o.what.period, "overpaid_fen": o.what.amount() }))
+        .collect();
+    document["difference"] = json!(difference);
+    document["notices"] = json!(prepared.notices);
+    document
+}
+
+fn prepared_words(prepared: &Prepared, difference: &RunDifference) -> String {
+    let run = &prepared.run;
+    let mut lines =
+        vec![format!("{} {} 笔 {} 元（{}）", run.code, run.payments, run.total.grouped(), run.kind.title())];
+    if prepared.back_pay.0 > 0 {
+        lines.push(format!("  其中补发以前月份: {} 笔 {} 元", prepared.back_pay.0, prepared.back_pay.1.grouped()));
+    }
+    for h in &prepared.held {
+        lines.push(format!(
+            "  暂停支付 {} {}: {}，欠发 {} 元",
+            h.name,
+            h.citizen_number,
+            h.what.0.reason.title(),
+            h.what.1.grouped()
+        ));
+    }
+    for o in &prepared.overpaid {
+        lines.push(format!(
+            "  多发 {} {}: {} 已发 {} 元，应发 {} 元",
+            o.name, o.citizen_number, o.what.period, o.what.cover, o.what.claim
+        ));
+    }
+    lines.extend(prepared.notices.iter().map(|n| format!("  提示: {n}")));
+    lines.push(difference_words(difference));
+    lines.join("\n")
+}
+
+fn difference_words(difference: &RunDifference) -> String {
+    let Some(last) = &difference.last_run else { return "没有上一批次可比".to_string() };
+    let mut lines = vec![format!(
+        "与 {last} 相比: 新增 {}，减少 {}，金额变化 {}，相同 {}",
+        difference.new.len(),
+        difference.gone.len(),
+        difference.changed.len(),
+        difference.same
+    )];
+    for (word, entries) in [("新增", &difference.new), ("减少", &difference.gone), ("变化", &difference.changed)]
+    {
+        for e in entries {
+            lines.push(format!(
+                "  {word} {} {}: {} → {} 元，{}",
+                e.name, e.citizen_number, e.was_fen, e.now_fen, e.reason
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+fn decided(desk: &Desk, decided: &Decided) {
+    desk.out.answer(
+        || {
+            let mut document = run_document(&decided.run);
+            document["already"] = json!(decided.already);
+            document["reserved"] =
+                decided.drawn.iter().map(|(d, m)| json!({ "document": d, "amount_fen": m })).collect();
+            document
+        },
+        || {
+            let run = &decided.run;
+            if decided.already {
+                return format!("{} 早已办理，{}，没有变化", run.code, run.state.sentence());
+            }
+            let mut lines =
+                vec![format!("{} {}，{} 笔 {} 元", run.code, run.state.sentence(), run.payments, run.total.grouped())];
+            lines.extend(
+                decided.drawn.iter().map(|(document, amount)| format!("  占用 {document} {} 元", amount.grouped())),
+            );
+            lines.join("\n")
+        },
+    );
+}

@@ -1,0 +1,93 @@
+//! A folder: read a file with a limit, write one so that it is there whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::crash;
+use crate::failure::{Failure, Kind};
+
+/// Largest file read: 200 MB, three times the answer to a million payments.
+const LARGEST_FILE: u64 = 200 << 20;
+
+fn failure(code: &'static str, path: &Path, error: &std::io::Error) -> Failure {
+    let reason = match error.kind() {
+        std::io::ErrorKind::NotFound => "没有这个文件或文件夹".to_string(),
+        std::io::ErrorKind::PermissionDenied => "没有权限".to_string(),
+        std::io::ErrorKind::StorageFull => "磁盘已满".to_string(),
+        _ => error.to_string(),
+    };
+    Failure::new(Kind::Input, code, format!("{}: {reason}", path.display()))
+}
+
+/// Reads a file, up to 200 MB.
+///
+/// # Errors
+/// When it is not there, may not be read, or is larger.
+pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let file = File::open(path).map_err(|e| failure("FILE_UNREADABLE", path, &e))?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|e| failure("FILE_UNREADABLE", path, &e))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(Failure::input("FILE_TOO_LARGE", format!("{}: 超过 200 MB", path.display())));
+    }
+    Ok(bytes)
+}
+
+/// Writes a file that must not replace another: a temporary file, fsync, rename, fsync of the
+/// folder. The same bytes already there are left alone.
+///
+/// # Errors
+/// When a different file of that name is there, or the folder cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    match fs::read(path) {
+        Ok(present) if present == bytes => return Ok(()),
+        Ok(_) => {
+            return Err(Failure::conflict("FILE_DIFFERS", format!("{} 已存在且内容不同", path.display()))
+                .hint("该文件可能被修改过；请移走后重新报盘，库中留存的原件不变"));
+        }
+        Err(_) => {}
+    }
+    replace(path, bytes)
+}
+
+/// Writes a file, replacing one of that name whole.
+///
+/// # Errors
+/// When the folder cannot be written; then what was there is still there.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let wrong = |e: std::io::Error| failure("FILE_UNWRITABLE", path, &e);
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(wrong)?;
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".part");
+    let temporary: PathBuf = folder.join(name);
+    let mut file = File::create(&temporary).map_err(wrong)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(wrong)?;
+    crash::point("folder", "after-write");
+    fs::rename(&temporary, path).map_err(wrong)?;
+    crash::point("folder", "after-rename");
+    // The rename itself lasts once the folder is synced; not every file system can.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_different_file_is_never_overwritten_and_no_part_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b.txt");
+        write_new(&path, b"one").unwrap();
+        write_new(&path, b"one").unwrap();
+        assert_eq!(write_new(&path, b"two").unwrap_err().code, "FILE_DIFFERS");
+        replace(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(read(&folder.path().join("none")).unwrap_err().code, "FILE_UNREADABLE");
+    }
+}
