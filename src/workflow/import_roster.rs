@@ -11,7 +11,7 @@ use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::enrolment::{Enrolment, Entitlement, EventKind, StopReason};
 use crate::domain::finding::{RowFinding, Severity};
-use crate::domain::period::Period;
+use crate::domain::period::{Period, date_from_number};
 use crate::domain::person_name::same_name;
 use crate::domain::scheme::Scheme;
 use crate::failure::Failure;
@@ -113,6 +113,7 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
     if let Some((import_no, name, by, on)) =
         enrolment::imported(&mut step.tx, &step.agency, &scheme.code, &digest).await?
     {
+        let on = date_from_number(on).map_or_else(|| on.to_string(), |d| d.to_string());
         let already = format!("{name} 已由 {by} 于 {on} 导入（第 {import_no} 次导入）");
         return Ok(Imported { already: Some(already), ..Imported::default() });
     }

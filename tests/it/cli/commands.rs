@@ -1,0 +1,161 @@
+//! The commands and the JSON that other programs rely on, from init to a reconciled year.
+
+use serde_json::json;
+
+use super::{APPROVER, CODE, FINANCE, MAKER, REVIEWER, files_in, on_both_engines};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_through_the_commands_with_the_json_of_the_contract() {
+    on_both_engines(|desk| {
+        let desk = desk.with_office().with_people(20);
+        let again = desk.as_(MAKER, &["roster", "import", "roster.csv", "--scheme", CODE, "--json"]).done().json();
+        assert!(again["already_imported"].as_str().unwrap().contains(MAKER));
+        let made =
+            desk.as_(MAKER, &["run", "prepare", "--scheme", CODE, "--period", "2026-01", "--json"]).done().json();
+        assert_eq!(made["run"], "pochan1995-2026-01-r1");
+        assert_eq!((&made["payments"], &made["total_fen"]), (&json!(20), &json!(240_000)));
+        let run = "pochan1995-2026-01-r1";
+        desk.as_(MAKER, &["run", "submit", run]).done();
+        desk.as_(REVIEWER, &["run", "review", run]).done();
+        let approved = desk.as_(APPROVER, &["run", "approve", run, "--json"]).done().json();
+        assert_eq!(approved["reserved"], json!([{ "document": "巴财社〔2025〕98号", "amount_fen": 240_000 }]));
+        let issued = desk.as_(FINANCE, &["--on", "2026-01-10", "bank", "issue", run, "--out", "out", "--json"]).done().json();
+        let files = issued["files"].as_array().unwrap();
+        assert_eq!(files.iter().map(|f| f["rows"].as_i64().unwrap()).sum::<i64>(), 20);
+        assert_eq!(files.iter().map(|f| f["total_fen"].as_i64().unwrap()).sum::<i64>(), 240_000);
+        for file in files {
+            let bytes = std::fs::read(desk.path(file["path"].as_str().unwrap())).unwrap();
+            assert_eq!(file["digest"], fafang::storage::kept_file::digest_of(&bytes));
+        }
+        assert_eq!(files_in(&desk.path("out")).len(), files.len());
+        let shown = desk.run(&["run", "show", run, "--json"]).done().json();
+        assert_eq!((&shown["status"], shown["lines"].as_array().unwrap().len()), (&json!("issued"), 20));
+        desk.run(&["--on", "2026-01-11", "bank", "simulate", "out", "--out", "ret"]).done();
+        for file in files_in(&desk.path("ret")) {
+            let taken = desk.as_(FINANCE, &["--on", "2026-01-12", "bank", "return", file.to_str().unwrap(), "--json"]).done();
+            assert_eq!(taken.json()["findings"], json!([]));
+        }
+        let year = desk.run(&["--on", "2026-01-31", "reconcile", "--year", "2026", "--json"]).done().json();
+        assert_eq!((&year["year"], &year["balanced"]), (&json!(2026), &json!(true)));
+        let scheme = &year["schemes"][0];
+        assert_eq!((&scheme["scheme"], &scheme["plan_fen"], &scheme["target_fen"]), (&json!(CODE), &json!(28_800_000), &json!(28_890_000)));
+        let appropriation = &scheme["appropriations"][0];
+        for (key, value) in [
+            ("document", json!("巴财社〔2025〕98号")),
+            ("source", json!("superior")),
+            ("appropriated_fen", json!(28_900_000)),
+            ("reserved_fen", json!(0)),
+            ("paid_fen", json!(240_000)),
+            ("available_fen", json!(28_660_000)),
+        ] {
+            assert_eq!(appropriation[key], value, "{key}");
+        }
+        assert_eq!(scheme["periods"].as_array().unwrap().len(), 1);
+        let period = &scheme["periods"][0];
+        for (key, value) in [
+            ("period", json!("2026-01")),
+            ("claim_fen", json!(240_000)),
+            ("claim_count", json!(20)),
+            ("credited_fen", json!(240_000)),
+            ("rejected_fen", json!(0)),
+            ("open_fen", json!(0)),
+            ("uncovered_fen", json!(0)),
+        ] {
+            assert_eq!(period[key], value, "{key}");
+        }
+        let codes: Vec<&str> = scheme["findings"].as_array().unwrap().iter().map(|f| f["code"].as_str().unwrap()).collect();
+        for code in ["APPROPRIATION_VS_PLAN", "TARGET_VS_PLAN", "TARGET_VS_APPROPRIATION", "PLAN_VS_CLAIM"] {
+            assert!(codes.contains(&code), "{codes:?}");
+        }
+        let health = desk.run(&["doctor", "--json"]).done().json();
+        assert_eq!(health["ok"], json!(true));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_office_on_postgres_and_one_on_a_file_say_the_same() {
+    on_both_engines(|desk| {
+        let desk = desk.with_office().with_people(3);
+        desk.run(&["user", "list"]).done().says("阿依努尔\tmaker\t经办");
+        desk.run(&["scheme", "show", CODE]).done().says("200 人 × 12 个月 × 120.00 元 = 288,000.00 元").says("分）");
+        desk.run(&["scheme", "load", "scheme.toml"]).done().says("没有变化");
+        desk.run(&["budget", "list"]).done().says("2080601");
+        desk.as_(FINANCE, &["budget", "adjust", "巴财社[2025]98号", "--amount", "-1000", "--basis", "巴财社【2026】7号", "--note", "调减"])
+            .done()
+            .says("288,000.00");
+        desk.run(&["budget", "check", "巴财社〔2025〕98号"]).done().says("一致").says("巴财社〔2026〕7号");
+        desk.run(&["roster", "list", "--scheme", CODE]).done().says("正常");
+        desk.run(&["roster", "template", "t.xlsx", "--scheme", CODE]).done();
+        desk.run(&["roster", "export", "--scheme", CODE, "--out", "r.xlsx"]).done();
+        assert!(desk.path("t.xlsx").exists() && desk.path("r.xlsx").exists());
+        desk.run(&["bank", "layouts"]).done().says("neutral").says("和静县农村信用合作联社");
+        desk.run(&["report", "list"]).done().says("year-end");
+        desk.run(&["hold", "list"]).done();
+        desk.run(&["finding", "list"]).done();
+        desk.run(&["audit", "list"]).done().says("budget.adjust");
+        desk.is_healthy();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reports_become_files_and_whole_numbers_only_go_to_finance() {
+    let desk = super::Desk::new().with_office().with_people(12);
+    let run = desk.signed("2026-01");
+    for name in ["payments.xlsx", "payments.csv", "payments.json", "payments.txt"] {
+        desk.run(&["report", "payments", "--run", &run, "--out", name]).done();
+        assert!(std::fs::metadata(desk.path(name)).unwrap().len() > 100, "{name}");
+    }
+    let text = std::fs::read_to_string(desk.path("payments.txt")).unwrap();
+    assert!(text.contains("壹仟肆佰肆拾元整"), "{text}");
+    let masked = std::fs::read_to_string(desk.path("payments.csv")).unwrap();
+    assert!(masked.contains("********") && !masked.lines().any(|l| l.split(',').any(|f| f.len() == 18 && f.bytes().all(|b| b.is_ascii_digit()))));
+    desk.as_(MAKER, &["report", "payments", "--run", &run, "--full"]).exits(1).says("WRONG_ROLE");
+    desk.as_(FINANCE, &["report", "payments", "--run", &run, "--full", "--out", "full.csv"]).done();
+    assert!(!std::fs::read_to_string(desk.path("full.csv")).unwrap().contains("********"));
+    desk.run(&["--on", "2026-01-31", "report", "year-end", "--scheme", CODE, "--year", "2026", "--out", "y.csv"]).done();
+    assert!(files_in(desk.folder.path()).iter().filter(|p| p.to_str().unwrap().contains("y-")).count() >= 6);
+    desk.run(&["report", "month", "--scheme", CODE, "--period", "2026-01"]).done().says("在途");
+    desk.run(&["report", "nothing"]).exits(1).says("UNKNOWN_REPORT");
+    desk.run(&["report", "month"]).exits(1).says("--scheme 项目 --period 所属期");
+    desk.run(&["report", "payments", "--run", &run, "--out", "x.doc"]).exits(1).says("REPORT_FORMAT");
+}
+
+#[test]
+fn a_backup_is_checked_before_it_becomes_the_office() {
+    let desk = super::Desk::new().with_office().with_people(5);
+    let run = desk.signed("2026-01");
+    desk.run(&["backup", "--out", "b.db"]).done();
+    desk.run(&["backup", "--out", "b.db"]).exits(4);
+    desk.run(&["restore", "b.db"]).exits(4).says("已存在");
+    let other = super::Desk::new();
+    let from = desk.path("b.db");
+    other.run(&["restore", from.to_str().unwrap()]).done();
+    other.run(&["run", "show", &run]).done();
+    let third = super::Desk::new();
+    let mut bytes = std::fs::read(&from).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    third.put("half.db", &bytes);
+    third.run(&["restore", "half.db"]).exits(3);
+    assert!(!third.path("fafang.db").exists());
+}
+
+#[test]
+fn the_demonstration_ends_with_the_promised_figures() {
+    let desk = super::Desk::new();
+    let year = desk.run(&["demo", "--clean", "--dir", "d", "--json"]).done().json();
+    assert_eq!((&year["credited_fen"], &year["person_months"], &year["left_fen"]), (&json!(28_800_000), &json!(2_400), &json!(100_000)));
+    let year = desk.run(&["demo", "--dir", "d", "--json"]).done().json();
+    assert_eq!(year["reconciliation"]["balanced"], json!(true));
+    assert_eq!(year["events"].as_array().unwrap().len(), 12);
+    let (credited, left) = (year["credited_fen"].as_i64().unwrap(), year["left_fen"].as_i64().unwrap());
+    assert_eq!(credited + left, 28_900_000);
+    for folder in ["rosters", "payment-files", "returns", "reports"] {
+        assert!(!files_in(&desk.path("d").join(folder)).is_empty(), "{folder}");
+    }
+    std::fs::create_dir(desk.path("mine")).unwrap();
+    desk.put("mine/letter.txt", "x");
+    desk.run(&["demo", "--dir", "mine"]).exits(4);
+    assert!(desk.path("mine/letter.txt").exists());
+}
