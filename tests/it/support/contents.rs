@@ -76,11 +76,7 @@ impl Contents {
 impl TestOffice {
     /// Does something that must succeed as one step: one audit event more, and exactly these changes.
     #[track_caller]
-    pub fn changes<'a, T>(
-        &'a self,
-        expected: &'a str,
-        step: impl Future<Output = T> + 'a,
-    ) -> impl Future<Output = T> + 'a {
+    pub fn changes<T>(&self, expected: &str, step: impl Future<Output = T>) -> impl Future<Output = T> {
         let caller = std::panic::Location::caller();
         async move {
             let before = Contents::read(&self.home.database).await;
@@ -93,7 +89,7 @@ impl TestOffice {
 
     /// Does something that must leave no trace at all, not even a number given.
     #[track_caller]
-    pub fn changes_nothing<'a, T>(&'a self, step: impl Future<Output = T> + 'a) -> impl Future<Output = T> + 'a {
+    pub fn changes_nothing<T>(&self, step: impl Future<Output = T>) -> impl Future<Output = T> {
         let caller = std::panic::Location::caller();
         async move {
             let before = Contents::read(&self.home.database).await;

@@ -28,6 +28,7 @@ use fafang::office::Office;
 use fafang::reports::doctor;
 use fafang::storage::audit_event::AuditEvent;
 use fafang::storage::engine::{Database, Record, Value};
+use fafang::storage::error::StorageError;
 use fafang::storage::finding::StoredFinding;
 use fafang::storage::payment_file::PaymentFile;
 use fafang::storage::{appropriation, audit_event, finding, hold, payment_file, run};
@@ -43,7 +44,7 @@ use fafang::workflow::prepare_run::{Prepared, prepare_run};
 use fafang::workflow::register;
 use fafang::workflow::take_return::{Taken, take_return};
 
-use paper::Row;
+pub use paper::Row;
 
 /// The county's scheme as it is shipped.
 pub const SCHEME: &str = include_str!("../../../config/schemes/pochan1995.toml");
@@ -235,6 +236,16 @@ impl TestOffice {
         self.office.acting_as(name).on(self.today())
     }
 
+    /// Someone at the desk at a true instant, with no business date given.
+    pub fn at_instant(&self, instant: &str, name: &str) -> Office {
+        Office { clock: Clock::Fixed(instant.parse().unwrap()), on: None, ..self.acting_as(name) }
+    }
+
+    /// Gives someone a role.
+    pub async fn appoint(&self, name: &str, role: Role) {
+        assert!(register::user(&self.as_admin(), name, role).await.unwrap());
+    }
+
     /// 经办.
     pub fn as_maker(&self) -> Office {
         self.acting_as("经办")
@@ -268,6 +279,12 @@ impl TestOffice {
     /// The first of the invented people, as rows of a roster.
     pub fn people(&self, count: usize) -> Vec<Row> {
         self.invented(count).iter().map(|person| Row::of(person, &self.office)).collect()
+    }
+
+    /// The first of the invented people at one bank, so that a run has one file.
+    pub fn neighbours(&self, count: usize) -> Vec<Row> {
+        let people = self.invented(20 * count);
+        people.iter().filter(|p| p.bank_code == "RCC").take(count).map(|p| Row::of(p, &self.office)).collect()
     }
 
     /// The first of the invented people.
@@ -454,6 +471,11 @@ impl TestOffice {
         let touched = tx.execute(sql, values).await.unwrap();
         tx.commit().await.unwrap();
         touched
+    }
+
+    /// Tries a statement behind the program's back; nothing lasts.
+    pub async fn try_by_hand(&self, sql: &'static str, values: Vec<Value>) -> Result<u64, StorageError> {
+        self.home.database.write().await.unwrap().execute(sql, values).await
     }
 
     /// Asks the database itself.
