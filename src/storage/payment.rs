@@ -22,10 +22,14 @@ statements! {
                       WHERE p.agency_code = $1 AND p.period = $2 AND p.run_no = $3 \
                       AND (p.account_number <> e.account_number OR p.account_holder <> e.account_holder OR p.bank_code <> e.bank_code) \
                       ORDER BY p.line_no";
-    /// Payments whose account was entered by a given person.
+    /// Payments whose account was entered by a given person: the one in force when the run was
+    /// prepared (its last change until then, else the roster that enrolled the person), or now.
     ACCOUNTS_SET_BY = "SELECT COUNT(*) FROM payment p \
                        JOIN enrolment e ON e.agency_code = p.agency_code AND e.enrolment_no = p.enrolment_no \
-                       WHERE p.agency_code = $1 AND p.period = $2 AND p.run_no = $3 AND e.account_set_by = $4";
+                       WHERE p.agency_code = $1 AND p.period = $2 AND p.run_no = $3 AND (e.account_set_by = $4 OR $4 = COALESCE( \
+                           (SELECT v.made_by FROM enrolment_event v WHERE v.agency_code = e.agency_code AND v.enrolment_no = e.enrolment_no \
+                                AND v.kind = 'account' AND v.event_no <= $5 ORDER BY v.seq_no DESC LIMIT 1), \
+                           (SELECT i.imported_by FROM roster_import i WHERE i.agency_code = e.agency_code AND i.import_no = e.import_no)))";
     OUTCOMES_OF_RUN = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
                        WHERE agency_code = $1 AND period = $2 AND run_no = $3 ORDER BY line_no, seq_no";
     OUTCOMES = "SELECT period, run_no, line_no, seq_no, kind, reason_class, reason_text, outcome_on FROM payment_outcome \
@@ -162,13 +166,14 @@ pub async fn moved_accounts(tx: &mut Tx, agency: &str, run: &Run) -> Result<Vec<
     tx.fetch_all(MOVED_ACCOUNTS, values![agency, run.periods.last.number(), run.no]).await
 }
 
-/// How many payments of the run go to an account that this person entered.
+/// How many payments of the run go to an account that this person entered. The roster may have
+/// moved on to another account since; what counts is the one that is paid.
 ///
 /// # Errors
 /// The database's.
 pub async fn accounts_set_by(tx: &mut Tx, agency: &str, run: &Run, actor: &str) -> Result<i64, StorageError> {
-    let (count,): (i64,) =
-        tx.fetch_one(ACCOUNTS_SET_BY, values![agency, run.periods.last.number(), run.no, actor]).await?;
+    let values = values![agency, run.periods.last.number(), run.no, actor, run.prepared_event_no];
+    let (count,): (i64,) = tx.fetch_one(ACCOUNTS_SET_BY, values).await?;
     Ok(count)
 }
 

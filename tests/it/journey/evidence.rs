@@ -1,0 +1,235 @@
+//! Frozen payments and the chain of evidence: what is changed behind the program's back is found.
+
+use fafang::domain::run::RunKind;
+use fafang::reports::doctor;
+use fafang::storage::engine::Value;
+use fafang::values;
+use fafang::workflow::change_enrolment::{NewAccount, change_account};
+use fafang::workflow::decide_run::{approve, cancel, review, submit};
+use fafang::workflow::issue_files::issue_files;
+
+use crate::support::{AGENCY, TestOffice, on_both_engines, paper, person, refused};
+
+/// Changes a payment, and puts it back.
+const TAMPERINGS: [(&str, &str); 4] = [
+    (
+        "UPDATE payment SET amount_fen = 99900 WHERE agency_code = $1 AND line_no = 1",
+        "UPDATE payment SET amount_fen = 12000 WHERE agency_code = $1 AND line_no = 1",
+    ),
+    (
+        "UPDATE payment SET account_number = account_number || '0' WHERE agency_code = $1 AND line_no = 2",
+        "UPDATE payment SET account_number = SUBSTR(account_number, 1, LENGTH(account_number) - 1) \
+         WHERE agency_code = $1 AND line_no = 2",
+    ),
+    (
+        "UPDATE payment SET account_holder = account_holder || '甲' WHERE agency_code = $1 AND line_no = 2",
+        "UPDATE payment SET account_holder = SUBSTR(account_holder, 1, LENGTH(account_holder) - 1) \
+         WHERE agency_code = $1 AND line_no = 2",
+    ),
+    // Two amounts, so that the sum is the same.
+    (
+        "UPDATE payment SET amount_fen = 6000 + 12000 * (line_no - 1) WHERE agency_code = $1 AND line_no < 3",
+        "UPDATE payment SET amount_fen = 12000 WHERE agency_code = $1 AND line_no < 3",
+    ),
+];
+
+#[tokio::test]
+async fn a_payment_changed_after_submit_stops_every_later_step() {
+    on_both_engines(async |office| {
+        office.import(&office.neighbours(3)).await;
+        let run = office.prepare("2026-01").await.run;
+        submit(&office.as_maker(), &run.code).await.unwrap();
+        let (reviewer, approver, finance) = (office.as_reviewer(), office.as_approver(), office.as_finance());
+        for step in ["review", "approve", "issue", "return"] {
+            for (change, put_back) in TAMPERINGS {
+                assert!(office.by_hand(change, values![AGENCY]).await > 0);
+                let failure = match step {
+                    "review" => refused(office.changes_nothing(review(&reviewer, &run.code)).await, "RUN_TAMPERED"),
+                    "approve" => refused(office.changes_nothing(approve(&approver, &run.code)).await, "RUN_TAMPERED"),
+                    "issue" => refused(office.changes_nothing(issue_files(&finance, &run.code)).await, "RUN_TAMPERED"),
+                    _ => {
+                        let file = office.issue(&run).await.files.remove(0).bytes;
+                        let answer = paper::bytes(&paper::all_credited(&file));
+                        let taken = office.try_take(fafang::formats::bank::neutral::AnswerKind::Return, &answer);
+                        refused(office.changes_nothing(taken).await, "RUN_TAMPERED")
+                    }
+                };
+                assert!(failure.message.contains(&run.code), "{}", failure.message);
+                let broken = office.broken().await;
+                assert!(broken.contains(&"FROZEN"), "{step}: {broken:?}");
+                office.by_hand(put_back, values![AGENCY]).await;
+                office.doctor().await;
+            }
+            match step {
+                "review" => drop(review(&reviewer, &run.code).await.unwrap()),
+                "approve" => drop(approve(&approver, &run.code).await.unwrap()),
+                "issue" => drop(issue_files(&finance, &run.code).await.unwrap()),
+                _ => {}
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_changed_before_submit_stops_it_and_after_submit_changes_no_byte() {
+    on_both_engines(async |office| {
+        let people = office.neighbours(5);
+        office.import(&people[..3]).await;
+        let first = office.prepare("2026-01").await.run;
+        let to = |row: usize| NewAccount { number: &people[row].account, bank: None, holder: None, relation: "" };
+        let maker = office.as_maker();
+        change_account(&maker, person(&people[0]), to(3), "换卡").await.unwrap();
+        let failure = refused(office.changes_nothing(submit(&maker, &first.code)).await, "ROSTER_CHANGED");
+        assert!(failure.message.contains(&people[0].name) && failure.hint.contains("run cancel"), "{failure:?}");
+        cancel(&maker, &first.code, "账户已变更").await.unwrap();
+        let run = office.prepare("2026-01").await.run;
+        office.review(&run).await;
+        change_account(&maker, person(&people[0]), to(4), "又换卡").await.unwrap();
+        approve(&office.as_approver(), &run.code).await.unwrap();
+        let file = office.issue(&run).await.files.remove(0).bytes;
+        let text = String::from_utf8_lossy(&file).into_owned();
+        assert!(text.contains(&people[3].account) && !text.contains(&people[4].account));
+        office.take(&paper::bytes(&paper::all_credited(&file))).await;
+        let next = office.prepare("2026-02").await.run;
+        office.sign(&next).await;
+        let file = office.issue(&next).await.files.remove(0).bytes;
+        assert!(String::from_utf8_lossy(&file).contains(&people[4].account));
+        office.doctor().await;
+    })
+    .await;
+}
+
+/// Problems of the chain after a change that does not last.
+async fn after(office: &TestOffice, changes: &[(&'static str, Vec<Value>)]) -> Vec<String> {
+    let mut tx = office.home.database.write().await.unwrap();
+    for (sql, values) in changes {
+        assert!(tx.execute(sql, values.clone()).await.unwrap() > 0, "{sql}");
+    }
+    let check = doctor::audit_chain(&mut tx, AGENCY).await.unwrap();
+    assert_eq!(check.code, "AUDIT_CHAIN");
+    check.problems
+}
+
+#[tokio::test]
+async fn a_changed_a_missing_an_added_and_a_cut_off_event_are_found() {
+    on_both_engines(async |office| {
+        office.import(&office.neighbours(2)).await;
+        office.pay("2026-01", &office.good_bank()).await;
+        let events = office.events().await;
+        let last = events.last().unwrap();
+        assert!(after(office, &[]).await.is_empty());
+        for column in ["occurred_at", "actor", "action", "subject", "detail", "hash", "previous_hash"] {
+            for event_no in [1, 5, last.event_no] {
+                let sql = format!("UPDATE audit_event SET {column} = {column} || '1' WHERE agency_code = $1 AND event_no = $2");
+                let problems = after(office, &[(Box::leak(sql.into_boxed_str()), values![AGENCY, event_no])]).await;
+                assert!(!problems.is_empty(), "{column} of {event_no}");
+                assert!(problems.iter().any(|p| p.contains(&format!("第 {event_no} 号"))), "{column}: {problems:?}");
+            }
+        }
+        let backdate = "UPDATE audit_event SET business_date = 20250101 WHERE agency_code = $1 AND event_no = $2";
+        assert!(after(office, &[(backdate, values![AGENCY, 7])]).await[0].contains("第 7 号"));
+        let delete = "DELETE FROM audit_event WHERE agency_code = $1 AND event_no = $2";
+        assert!(after(office, &[(delete, values![AGENCY, 4])]).await[0].contains("第 4 号记录缺失"));
+        assert!(after(office, &[(delete, values![AGENCY, 1])]).await[0].contains("第 1 号记录缺失"));
+        assert_eq!(after(office, &[(delete, values![AGENCY, last.event_no])]).await, ["末尾的记录被删除或增加"]);
+        // Cut off with the number of the head set back, but without knowing the hash before.
+        let head = "UPDATE audit_head SET event_no = event_no - 1 WHERE agency_code = $1";
+        let cut = [(delete, values![AGENCY, last.event_no]), (head, values![AGENCY])];
+        assert!(!after(office, &cut).await.is_empty());
+        // Added at the end, with hashes that fit.
+        let mut forged = last.clone();
+        forged.event_no += 1;
+        forged.previous_hash.clone_from(&last.hash);
+        forged.hash = forged.computed_hash(AGENCY);
+        let insert = "INSERT INTO audit_event (agency_code, event_no, occurred_at, business_date, actor, action, subject, \
+                      detail, previous_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let row = values![
+            AGENCY,
+            forged.event_no,
+            &forged.occurred_at,
+            forged.business_date,
+            &forged.actor,
+            &forged.action,
+            &forged.subject,
+            &forged.detail,
+            &forged.previous_hash,
+            &forged.hash
+        ];
+        assert_eq!(after(office, &[(insert, row)]).await, ["末尾的记录被删除或增加"]);
+        // Two events that change places.
+        let swap = "UPDATE audit_event SET event_no = CASE event_no WHEN -3 THEN 4 ELSE 3 END \
+                    WHERE agency_code = $1 AND event_no IN (-3, -4)";
+        let away = "UPDATE audit_event SET event_no = -event_no WHERE agency_code = $1 AND event_no IN (3, 4)";
+        assert!(!after(office, &[(away, values![AGENCY]), (swap, values![AGENCY])]).await.is_empty());
+        // Nothing of it lasted.
+        office.doctor().await;
+        assert_eq!(office.try_prepare("2026-02", RunKind::Regular).await.unwrap().run.payments, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_doctor_names_what_was_changed() {
+    on_both_engines(async |office| {
+        office.import(&office.neighbours(3)).await;
+        let issued = office.send("2026-01").await;
+        let mut answer = paper::all_credited(&issued.files[0].bytes);
+        paper::reject(&mut answer, 0, "3028");
+        paper::leave_open(&mut answer, 1);
+        office.take(&paper::bytes(&answer)).await;
+        office.doctor().await;
+        // Without their own constraints these amounts could not be changed one by one.
+        for (change, put_back, code) in [
+            (
+                "UPDATE appropriation SET available_fen = available_fen - 1, paid_fen = paid_fen + 1 WHERE agency_code = $1",
+                "UPDATE appropriation SET available_fen = available_fen + 1, paid_fen = paid_fen - 1 WHERE agency_code = $1",
+                "POSTINGS",
+            ),
+            (
+                "UPDATE posting SET amount_fen = amount_fen + 1 WHERE agency_code = $1 AND kind = 'pay'",
+                "UPDATE posting SET amount_fen = amount_fen - 1 WHERE agency_code = $1 AND kind = 'pay'",
+                "POSTINGS",
+            ),
+            (
+                "UPDATE payment_file SET open_rows = open_rows - 1, credited_rows = credited_rows + 1 WHERE agency_code = $1",
+                "UPDATE payment_file SET open_rows = open_rows + 1, credited_rows = credited_rows - 1 WHERE agency_code = $1",
+                "FILES",
+            ),
+            (
+                "UPDATE payment_outcome SET kind = 'credited' WHERE agency_code = $1 AND kind = 'rejected'",
+                "UPDATE payment_outcome SET kind = 'rejected' WHERE agency_code = $1 AND kind = 'credited'",
+                "MONEY",
+            ),
+            (
+                "UPDATE run SET total_fen = total_fen + 1 WHERE agency_code = $1",
+                "UPDATE run SET total_fen = total_fen - 1 WHERE agency_code = $1",
+                "TOTALS",
+            ),
+            (
+                "UPDATE run SET status = 'settled' WHERE agency_code = $1",
+                "UPDATE run SET status = 'issued' WHERE agency_code = $1",
+                "STATES",
+            ),
+            (
+                "UPDATE kept_file SET digest = digest, name = name, byte_count = byte_count, content = $2 || content \
+                 WHERE agency_code = $1 AND name LIKE '%.csv'",
+                "",
+                "KEPT_FILES",
+            ),
+        ] {
+            let mut values = values![AGENCY];
+            if change.contains("$2") {
+                values.push(Value::Bytes(b"!".to_vec()));
+            }
+            assert!(office.by_hand(change, values).await > 0);
+            let broken = office.broken().await;
+            assert!(broken.contains(&code), "{change}: {broken:?}");
+            if !put_back.is_empty() {
+                office.by_hand(put_back, values![AGENCY]).await;
+                office.doctor().await;
+            }
+        }
+    })
+    .await;
+}

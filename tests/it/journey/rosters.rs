@@ -1,0 +1,158 @@
+//! Rosters: the wanted state of the people, all or nothing, and never a silent stop.
+
+use fafang::domain::finding::Severity;
+use fafang::failure::Kind;
+
+use crate::support::{Row, on_both_engines, paper, refused};
+
+#[tokio::test]
+async fn the_same_roster_twice_changes_nothing_and_says_so() {
+    on_both_engines(async |office| {
+        let people = office.neighbours(5);
+        let seen = office.changes_nothing(office.try_import(&people, true)).await.unwrap();
+        assert_eq!((seen.rows, seen.new, seen.already), (5, 5, None));
+        office.import(&people).await;
+        let again = office.changes_nothing(office.import(&people)).await;
+        let already = again.already.unwrap();
+        assert!(already.contains("名册.csv") && already.contains("经办"), "{already}");
+        // The same people in other bytes: nothing new, but a file that took effect.
+        let mut turned = people.clone();
+        turned.reverse();
+        let imported = office.changes("kept_file +1, roster_import +1", office.import(&turned)).await;
+        assert_eq!((imported.new, imported.changed, imported.unchanged), (0, 0, 5));
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_roster_shows_old_and_new_before_and_when_it_takes_effect() {
+    on_both_engines(async |office| {
+        let people = office.neighbours(6);
+        office.import(&people[..4]).await;
+        let mut changed = people[..5].to_vec();
+        changed[0].account.clone_from(&people[5].account);
+        changed[1].first = "2026-03".into();
+        changed[2].last = "2026-06".into();
+        let look = office.changes_nothing(office.try_import(&changed, true)).await.unwrap();
+        let done = office.import(&changed).await;
+        assert_eq!(look.changes, done.changes);
+        assert_eq!((done.new, done.changed, done.unchanged, done.missing.len()), (1, 3, 1, 0));
+        let shown: Vec<_> = done.changes.iter().map(|c| (c.row, &*c.name, c.field)).collect();
+        let expected = [(2, 0, "账户"), (3, 1, "享受起始月"), (4, 2, "享受终止月")];
+        assert_eq!(shown, expected.map(|(row, who, field)| (row, &*people[who].name, field)));
+        assert!(done.changes[0].old != done.changes[0].new);
+        assert_eq!((&*done.changes[1].old, &*done.changes[1].new), ("2026-01", "2026-03"));
+        assert_eq!((&*done.changes[2].old, &*done.changes[2].new), ("无", "2026-06"));
+        for change in &done.changes {
+            for row in &people {
+                let whole = [&row.citizen_number, &row.account];
+                assert!(whole.iter().all(|text| !format!("{change:?}").contains(text.as_str())), "{change:?}");
+            }
+        }
+        let events: Vec<(String, String, String)> = office
+            .ask("SELECT kind, old_value, new_value FROM enrolment_event ORDER BY enrolment_no, seq_no", vec![])
+            .await;
+        let kinds: Vec<&str> = events.iter().map(|(kind, _, _)| kind.as_str()).collect();
+        assert_eq!(kinds, ["account", "first_month", "stopped"]);
+        // Person 1 is owed nothing before March; the new person is owed everything.
+        assert_eq!(office.prepare("2026-02").await.run.payments, 4);
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn people_missing_from_the_roster_are_told_and_not_stopped() {
+    on_both_engines(async |office| {
+        let people = office.neighbours(4);
+        office.import(&people).await;
+        let imported = office.changes("kept_file +1, roster_import +1", office.import(&people[1..])).await;
+        assert_eq!(imported.missing.len(), 1);
+        assert_eq!(imported.missing[0].1, people[0].name);
+        assert_ne!(imported.missing[0].0, people[0].citizen_number, "masked");
+        assert_eq!(office.prepare("2026-01").await.run.payments, 4, "still owed and paid");
+        office.doctor().await;
+    })
+    .await;
+}
+
+/// Codes of the errors of a refused roster, with their rows.
+async fn errors(office: &crate::support::TestOffice, people: &[Row]) -> Vec<(usize, &'static str)> {
+    let rejected = office.changes_nothing(office.try_import(people, false)).await.unwrap_err();
+    assert_eq!((rejected.failure.kind, rejected.failure.code), (Kind::Input, "ROSTER"));
+    let file = rejected.file.expect("the input with a column of reasons");
+    assert!(String::from_utf8_lossy(&file).contains("退回原因"));
+    let findings = rejected.failure.findings.iter().filter(|f| f.severity == Severity::Error);
+    findings.map(|f| (f.row, f.code)).collect()
+}
+
+#[tokio::test]
+async fn one_bad_row_and_the_whole_roster_stays_out() {
+    on_both_engines(async |office| {
+        let people = office.neighbours(6);
+        office.import(&people[..3]).await;
+        let mut another_name = people.clone();
+        another_name[1].name = "张三".into();
+        assert_eq!(errors(office, &another_name).await, [(3, "NAME_DIFFERS")]);
+        let mut in_use = people.clone();
+        in_use[4].account.clone_from(&people[0].account);
+        in_use.remove(0);
+        assert_eq!(errors(office, &in_use).await, [(5, "ACCOUNT_IN_USE")]);
+        let mut bad_number = people.clone();
+        bad_number[5].citizen_number.replace_range(17.., "!");
+        assert_eq!(errors(office, &bad_number).await.len(), 1);
+        let mut twice = people.clone();
+        twice.push(people[5].clone());
+        assert_eq!(errors(office, &twice).await, [(8, "DUPLICATE_PERSON")]);
+        let mut many = people.clone();
+        many[3].bank = "火星银行".into();
+        many[3].first = "二月".into();
+        many[4].name = String::new();
+        let found = errors(office, &many).await;
+        assert_eq!(found.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [5, 5, 6], "all faults at once: {found:?}");
+        // With the relation stated, the account of another person is a warning.
+        in_use[3].relation = "子女".into();
+        in_use[3].holder.clone_from(&people[0].name);
+        let imported = office.import(&in_use).await;
+        assert_eq!(imported.new, 3);
+        let warnings: Vec<_> = imported.findings.iter().filter(|f| f.severity == Severity::Warning).collect();
+        assert!(warnings.iter().any(|f| f.code == "ACCOUNT_IN_USE"), "{warnings:?}");
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_roster_is_refused() {
+    on_both_engines(async |office| {
+        let good = paper::roster(&office.neighbours(2));
+        let header_only = good.split_inclusive(|b| *b == b'\n').next().unwrap().to_vec();
+        for (what, bytes) in [
+            ("nothing", vec![]),
+            ("NUL bytes", vec![0; 100]),
+            ("no titles", b"1,2,3\n4,5,6\n".to_vec()),
+            ("titles only", header_only),
+            ("half a character", [&good[..], &[0xE5, 0x8D]].concat()),
+        ] {
+            let result = office.changes_nothing(office.import_bytes(&bytes, false)).await;
+            let rejected = result.expect_err(what);
+            assert_eq!(rejected.failure.kind, Kind::Input, "{what}: {:?}", rejected.failure);
+        }
+        let maker = office.as_maker();
+        let input = fafang::workflow::import_roster::ImportRoster {
+            scheme: "gaoling",
+            file_name: "名册.csv",
+            bytes: &good,
+            charset: None,
+            first: None,
+            dry_run: false,
+        };
+        let unknown = fafang::workflow::import_roster::import_roster(&maker, input);
+        refused(office.changes_nothing(unknown).await, "UNKNOWN_SCHEME");
+        let early = office.try_prepare("2026-01", fafang::domain::run::RunKind::Regular);
+        refused(office.changes_nothing(early).await, "EMPTY_ROSTER");
+        office.doctor().await;
+    })
+    .await;
+}
