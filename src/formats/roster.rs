@@ -443,9 +443,10 @@ impl<'a> Reader<'a> {
             Err(error) => {
                 let digits = without_blanks(&fold_width(&text));
                 let length = digits.len();
-                let is_card_length = matches!(length, 16 | 19);
-                let is_bank_length = length != 18 && bank.is_some_and(|b| b.account_lengths.contains(&length));
-                if digits.bytes().all(|b| b.is_ascii_digit()) && (is_card_length || is_bank_length) {
+                // A shorter number is more likely a citizen number with digits missing.
+                let is_card_length =
+                    length == 19 || length > 18 && bank.is_some_and(|b| b.account_lengths.contains(&length));
+                if digits.bytes().all(|b| b.is_ascii_digit()) && is_card_length {
                     let found = format!("{} 像银行账号", masked(&digits));
                     let hint = "可能与银行账号列填反，请互换";
                     self.error(Some(Column::Number), "COLUMNS_SWAPPED", found, "18 位公民身份号码", hint);

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod cli;
 mod house;
 mod journey;
 mod storage;

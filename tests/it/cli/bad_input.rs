@@ -32,12 +32,12 @@ fn rosters_that_cannot_be_read() {
     let desk = Desk::new().with_office();
     let text = roster(5);
     let workbook = workbook(&[&["姓名", "公民身份号码", "开户银行", "银行账号"]]);
-    desk.refuses_roster("half.xlsx", &workbook[..workbook.len() / 2], "WORKBOOK_UNREADABLE");
+    desk.refuses_roster("half.xlsx", &workbook[..workbook.len() / 2], "WORKBOOK_DAMAGED");
     desk.refuses_roster("utf16.csv", utf16(&text), "CHARSET_UTF16");
     desk.refuses_roster("nul.csv", text.replace("和静", "和\0静"), "CHARSET_NUL");
     desk.refuses_roster("broken.csv", [text.as_bytes(), &[0xFF, 0xFF, 0xFF]].concat(), "CHARSET_MALFORMED");
     desk.refuses_roster("long.csv", format!("{text}{}", "王".repeat(10_000_000 / 3)), "LINE_TOO_LONG");
-    desk.refuses_roster("empty.csv", "", "TABLE_EMPTY");
+    desk.refuses_roster("empty.csv", "", "FILE_EMPTY");
     desk.refuses_roster("letter.csv", "尊敬的领导：\r\n附上名册。\r\n", "COLUMN_MISSING").says("姓名");
     desk.put("gbk.csv", fafang::formats::charset::encode(&text, fafang::formats::charset::Charset::Gb18030).unwrap());
     desk.as_(MAKER, &["roster", "import", "gbk.csv", "--scheme", CODE, "--charset", "utf-8"]).exits(3);
@@ -57,7 +57,10 @@ fn rosters_with_wrong_rows_name_row_column_found_and_expected() {
     let (number, account) = (columns[0][2].clone(), columns[0][4].clone());
     let last = if number.ends_with('1') { '2' } else { '1' };
     let spoiled = format!("{}{last}", &number[..17]);
-    desk.refuses_roster("check.csv", with(2, &spoiled), "CITIZEN_NUMBER_CHECK_DIGIT").says("第3行").says("公民身份号码").says("按前 17 位应为");
+    desk.refuses_roster("check.csv", with(2, &spoiled), "CITIZEN_NUMBER_CHECK_DIGIT")
+        .says("第3行")
+        .says("公民身份号码")
+        .says("按前 17 位应为");
     desk.refuses_roster("short.csv", with(2, &number[..16]), "CITIZEN_NUMBER_LENGTH").says("16 位，应为 18 位");
     desk.refuses_roster("account.csv", with(4, &account[..18]), "ACCOUNT_LENGTH").says("18 位，应为 16 或 19 位");
     desk.refuses_roster("bank.csv", with(3, "火星银行"), "BANK_UNKNOWN").says("火星银行").says("中国农业银行");
@@ -89,7 +92,9 @@ fn the_rejects_file_is_the_input_with_a_reason_and_can_be_imported_once_mended()
     let bad = rows[1].replacen("农", "农", 1).replace("2026-01", "2026-00");
     let text = format!("{head}{}\r\n{bad}\r\n", rows[0]);
     desk.put("bad.csv", fafang::formats::charset::encode(&text, fafang::formats::charset::Charset::Gb18030).unwrap());
-    desk.as_(MAKER, &["roster", "import", "bad.csv", "--scheme", CODE, "--rejects", "rejects.csv"]).exits(3).says("rejects.csv");
+    desk.as_(MAKER, &["roster", "import", "bad.csv", "--scheme", CODE, "--rejects", "rejects.csv"])
+        .exits(3)
+        .says("rejects.csv");
     let bytes = std::fs::read(desk.path("rejects.csv")).unwrap();
     let (back, charset) = fafang::formats::charset::decode(&bytes, None).unwrap();
     assert_eq!(charset, fafang::formats::charset::Charset::Gb18030);
@@ -144,7 +149,9 @@ fn answers_of_the_bank_that_do_not_fit_are_refused_or_named() {
     let run = desk.signed("2026-01");
     desk.as_(FINANCE, &["bank", "issue", &run, "--out", "out"]).done();
     desk.run(&["bank", "simulate", "out", "--out", "ret"]).done();
-    let largest = |folder: &str| files_in(&desk.path(folder)).into_iter().max_by_key(|f| std::fs::metadata(f).unwrap().len()).unwrap();
+    let largest = |folder: &str| {
+        files_in(&desk.path(folder)).into_iter().max_by_key(|f| std::fs::metadata(f).unwrap().len()).unwrap()
+    };
     let (sent, answer) = (largest("out"), largest("ret"));
     let good = std::fs::read(&answer).unwrap();
     let text = fafang::formats::charset::decode(&good, None).unwrap().0;
@@ -199,17 +206,40 @@ fn signatures_and_money_that_do_not_suffice_are_refused() {
     let run = desk.prepared("2026-01");
     desk.as_(MAKER, &["run", "submit", &run]).done();
     desk.run(&["user", "add", MAKER, "--role", "reviewer"]).done();
-    desk.changes_nothing(|| desk.as_(MAKER, &["run", "review", &run])).exits(1).says("FOUR_EYES").says("同一人不能再复核");
+    desk.changes_nothing(|| desk.as_(MAKER, &["run", "review", &run]))
+        .exits(1)
+        .says("FOUR_EYES")
+        .says("同一人不能再复核");
     desk.run(&["user", "add", MAKER, "--role", "maker"]).done();
     desk.as_(REVIEWER, &["run", "review", &run]).done();
     desk.changes_nothing(|| desk.as_(MAKER, &["run", "approve", &run])).exits(1).says("WRONG_ROLE");
     desk.changes_nothing(|| desk.run(&["run", "approve", &run])).exits(1).says("WRONG_ROLE");
     let all = "-28890000".parse::<i64>().unwrap();
-    desk.as_(FINANCE, &["budget", "adjust", "巴财社〔2025〕98号", "--amount", &format!("{}", all / 100), "--basis", "巴财社〔2026〕1号"]).done();
-    desk.changes_nothing(|| desk.as_(APPROVER, &["run", "approve", &run])).exits(1).says("OVER_BUDGET").says("缺 380.00 元");
-    desk.changes_nothing(|| desk.as_(FINANCE, &["budget", "adjust", "巴财社〔2025〕98号", "--amount", "-200", "--basis", "巴财社〔2026〕2号"]))
+    desk.as_(
+        FINANCE,
+        &[
+            "budget",
+            "adjust",
+            "巴财社〔2025〕98号",
+            "--amount",
+            &format!("{}", all / 100),
+            "--basis",
+            "巴财社〔2026〕1号",
+        ],
+    )
+    .done();
+    desk.changes_nothing(|| desk.as_(APPROVER, &["run", "approve", &run]))
         .exits(1)
-        .says("可用 100.00 元");
+        .says("OVER_BUDGET")
+        .says("缺 380.00 元");
+    desk.changes_nothing(|| {
+        desk.as_(
+            FINANCE,
+            &["budget", "adjust", "巴财社〔2025〕98号", "--amount", "-200", "--basis", "巴财社〔2026〕2号"],
+        )
+    })
+    .exits(1)
+    .says("可用 100.00 元");
     desk.as_(REVIEWER, &["run", "reject", &run, "--reason", ""]).exits(1).says("NO_REASON");
     desk.as_(REVIEWER, &["run", "reject", &run, "--reason", "指标不足"]).done();
     desk.as_(MAKER, &["run", "cancel", &run, "--reason", "等待追加"]).done();
@@ -235,7 +265,7 @@ fn a_budget_file_says_all_its_faults_at_once() {
     let text = "年度,指标文号,补贴项目,项目名称,功能科目,经济科目,资金来源,支出类别,金额（元）\r\n2026,巴财社98号,,x,20806,30305,中央,项目支出,一百\r\n";
     desk.put("b.csv", text);
     let answer = desk.changes_nothing(|| desk.as_(FINANCE, &["budget", "load", "b.csv"])).exits(3);
-    answer.says("不是文号").says("资金来源").says("金额");
+    answer.says("应为 机关代字〔年份〕序号号").says("资金来源").says("金额");
     let local = "年度,指标文号,补贴项目,项目名称,功能科目,经济科目,资金来源,支出类别,金额（万元）\r\n2026,和财预〔2026〕1号,,企业关闭破产补助,2080601,30305,本级,基本支出,14.11\r\n";
     desk.put("local.csv", local);
     desk.as_(FINANCE, &["budget", "load", "local.csv"]).done().says("141,100.00");

@@ -19,7 +19,8 @@ async fn a_month_through_the_commands_with_the_json_of_the_contract() {
         desk.as_(REVIEWER, &["run", "review", run]).done();
         let approved = desk.as_(APPROVER, &["run", "approve", run, "--json"]).done().json();
         assert_eq!(approved["reserved"], json!([{ "document": "巴财社〔2025〕98号", "amount_fen": 240_000 }]));
-        let issued = desk.as_(FINANCE, &["--on", "2026-01-10", "bank", "issue", run, "--out", "out", "--json"]).done().json();
+        let issued =
+            desk.as_(FINANCE, &["--on", "2026-01-10", "bank", "issue", run, "--out", "out", "--json"]).done().json();
         let files = issued["files"].as_array().unwrap();
         assert_eq!(files.iter().map(|f| f["rows"].as_i64().unwrap()).sum::<i64>(), 20);
         assert_eq!(files.iter().map(|f| f["total_fen"].as_i64().unwrap()).sum::<i64>(), 240_000);
@@ -32,13 +33,17 @@ async fn a_month_through_the_commands_with_the_json_of_the_contract() {
         assert_eq!((&shown["status"], shown["lines"].as_array().unwrap().len()), (&json!("issued"), 20));
         desk.run(&["--on", "2026-01-11", "bank", "simulate", "out", "--out", "ret"]).done();
         for file in files_in(&desk.path("ret")) {
-            let taken = desk.as_(FINANCE, &["--on", "2026-01-12", "bank", "return", file.to_str().unwrap(), "--json"]).done();
+            let taken =
+                desk.as_(FINANCE, &["--on", "2026-01-12", "bank", "return", file.to_str().unwrap(), "--json"]).done();
             assert_eq!(taken.json()["findings"], json!([]));
         }
         let year = desk.run(&["--on", "2026-01-31", "reconcile", "--year", "2026", "--json"]).done().json();
         assert_eq!((&year["year"], &year["balanced"]), (&json!(2026), &json!(true)));
         let scheme = &year["schemes"][0];
-        assert_eq!((&scheme["scheme"], &scheme["plan_fen"], &scheme["target_fen"]), (&json!(CODE), &json!(28_800_000), &json!(28_890_000)));
+        assert_eq!(
+            (&scheme["scheme"], &scheme["plan_fen"], &scheme["target_fen"]),
+            (&json!(CODE), &json!(28_800_000), &json!(28_890_000))
+        );
         let appropriation = &scheme["appropriations"][0];
         for (key, value) in [
             ("document", json!("巴财社〔2025〕98号")),
@@ -63,7 +68,8 @@ async fn a_month_through_the_commands_with_the_json_of_the_contract() {
         ] {
             assert_eq!(period[key], value, "{key}");
         }
-        let codes: Vec<&str> = scheme["findings"].as_array().unwrap().iter().map(|f| f["code"].as_str().unwrap()).collect();
+        let codes: Vec<&str> =
+            scheme["findings"].as_array().unwrap().iter().map(|f| f["code"].as_str().unwrap()).collect();
         for code in ["APPROPRIATION_VS_PLAN", "TARGET_VS_PLAN", "TARGET_VS_APPROPRIATION", "PLAN_VS_CLAIM"] {
             assert!(codes.contains(&code), "{codes:?}");
         }
@@ -81,9 +87,22 @@ async fn an_office_on_postgres_and_one_on_a_file_say_the_same() {
         desk.run(&["scheme", "show", CODE]).done().says("200 人 × 12 个月 × 120.00 元 = 288,000.00 元").says("分）");
         desk.run(&["scheme", "load", "scheme.toml"]).done().says("没有变化");
         desk.run(&["budget", "list"]).done().says("2080601");
-        desk.as_(FINANCE, &["budget", "adjust", "巴财社[2025]98号", "--amount", "-1000", "--basis", "巴财社【2026】7号", "--note", "调减"])
-            .done()
-            .says("288,000.00");
+        desk.as_(
+            FINANCE,
+            &[
+                "budget",
+                "adjust",
+                "巴财社[2025]98号",
+                "--amount",
+                "-1000",
+                "--basis",
+                "巴财社【2026】7号",
+                "--note",
+                "调减",
+            ],
+        )
+        .done()
+        .says("288,000.00");
         desk.run(&["budget", "check", "巴财社〔2025〕98号"]).done().says("一致").says("巴财社〔2026〕7号");
         desk.run(&["roster", "list", "--scheme", CODE]).done().says("正常");
         desk.run(&["roster", "template", "t.xlsx", "--scheme", CODE]).done();
@@ -110,11 +129,15 @@ async fn reports_become_files_and_whole_numbers_only_go_to_finance() {
     let text = std::fs::read_to_string(desk.path("payments.txt")).unwrap();
     assert!(text.contains("壹仟肆佰肆拾元整"), "{text}");
     let masked = std::fs::read_to_string(desk.path("payments.csv")).unwrap();
-    assert!(masked.contains("********") && !masked.lines().any(|l| l.split(',').any(|f| f.len() == 18 && f.bytes().all(|b| b.is_ascii_digit()))));
+    assert!(
+        masked.contains("********")
+            && !masked.lines().any(|l| l.split(',').any(|f| f.len() == 18 && f.bytes().all(|b| b.is_ascii_digit())))
+    );
     desk.as_(MAKER, &["report", "payments", "--run", &run, "--full"]).exits(1).says("WRONG_ROLE");
     desk.as_(FINANCE, &["report", "payments", "--run", &run, "--full", "--out", "full.csv"]).done();
     assert!(!std::fs::read_to_string(desk.path("full.csv")).unwrap().contains("********"));
-    desk.run(&["--on", "2026-01-31", "report", "year-end", "--scheme", CODE, "--year", "2026", "--out", "y.csv"]).done();
+    desk.run(&["--on", "2026-01-31", "report", "year-end", "--scheme", CODE, "--year", "2026", "--out", "y.csv"])
+        .done();
     assert!(files_in(desk.folder.path()).iter().filter(|p| p.to_str().unwrap().contains("y-")).count() >= 6);
     desk.run(&["report", "month", "--scheme", CODE, "--period", "2026-01"]).done().says("在途");
     desk.run(&["report", "nothing"]).exits(1).says("UNKNOWN_REPORT");
@@ -145,7 +168,10 @@ fn a_backup_is_checked_before_it_becomes_the_office() {
 fn the_demonstration_ends_with_the_promised_figures() {
     let desk = super::Desk::new();
     let year = desk.run(&["demo", "--clean", "--dir", "d", "--json"]).done().json();
-    assert_eq!((&year["credited_fen"], &year["person_months"], &year["left_fen"]), (&json!(28_800_000), &json!(2_400), &json!(100_000)));
+    assert_eq!(
+        (&year["credited_fen"], &year["person_months"], &year["left_fen"]),
+        (&json!(28_800_000), &json!(2_400), &json!(100_000))
+    );
     let year = desk.run(&["demo", "--dir", "d", "--json"]).done().json();
     assert_eq!(year["reconciliation"]["balanced"], json!(true));
     assert_eq!(year["events"].as_array().unwrap().len(), 12);

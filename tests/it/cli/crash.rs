@@ -37,7 +37,9 @@ fn every_step_of_a_month_survives_a_kill() {
     desk.survives("run.prepare", MAKER, &prepare);
     desk.as_(MAKER, &prepare).exits(1).says("NOTHING_PAYABLE").says("pochan1995-2026-01-r1");
     let run = "pochan1995-2026-01-r1";
-    for (action, who, verb) in [("run.submit", MAKER, "submit"), ("run.review", REVIEWER, "review"), ("run.approve", APPROVER, "approve")] {
+    for (action, who, verb) in
+        [("run.submit", MAKER, "submit"), ("run.review", REVIEWER, "review"), ("run.approve", APPROVER, "approve")]
+    {
         desk.survives(action, who, &["run", verb, run]);
         desk.as_(who, &["run", verb, run]).done().says("早已办理");
     }
@@ -55,7 +57,11 @@ fn every_step_of_a_month_survives_a_kill() {
     desk.run(&["bank", "simulate", "out", "--out", "ret", "--late-return", "10000"]).done();
     let answers = files_in(&desk.path("ret"));
     let named = |prefix: &str| {
-        answers.iter().filter(|f| f.file_name().unwrap().to_str().unwrap().starts_with(prefix)).map(|f| f.to_str().unwrap()).collect::<Vec<_>>()
+        answers
+            .iter()
+            .filter(|f| f.file_name().unwrap().to_str().unwrap().starts_with(prefix))
+            .map(|f| f.to_str().unwrap())
+            .collect::<Vec<_>>()
     };
     for (i, file) in named("return-1").into_iter().enumerate() {
         let read = ["bank", "return", file];
@@ -81,7 +87,10 @@ fn a_kill_at_a_random_moment_leaves_all_or_nothing() {
         std::thread::sleep(Duration::from_millis(milliseconds));
         let _ = child.kill();
         child.wait().unwrap();
-        let people = desk.run(&["roster", "list", "--scheme", CODE, "--json"]).done().json()["sheets"][0]["rows"].as_array().unwrap().len();
+        let people = desk.run(&["roster", "list", "--scheme", CODE, "--json"]).done().json()["sheets"][0]["rows"]
+            .as_array()
+            .unwrap()
+            .len();
         assert!(people == 0 && desk.events() == before || people == 1_500 && desk.events() == before + 1, "{people}");
         desk.is_healthy();
     }
@@ -99,7 +108,13 @@ async fn two_approvals_at_the_same_time_reserve_once() {
         desk.as_(REVIEWER, &["run", "review", &run]).done();
         let children: Vec<_> = [APPROVER, "古丽", APPROVER, "古丽"]
             .iter()
-            .map(|who| desk.command(&["--as", who, "run", "approve", &run]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+            .map(|who| {
+                desk.command(&["--as", who, "run", "approve", &run])
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null())
+                    .spawn()
+                    .unwrap()
+            })
             .collect();
         let codes: Vec<Option<i32>> = children.into_iter().map(|mut c| c.wait().unwrap().code()).collect();
         // Of the two people one was first; she is told so again, the other that it is done.

@@ -156,7 +156,12 @@ fn answer(command: &mut Command) -> Answer {
 fn roster(count: usize) -> String {
     let banks = fafang::formats::bank::book::built_in().unwrap();
     let people = fafang::training::people::invent(count, 7, &banks);
-    fafang::training::people::roster_csv(&people, &banks, "2026-01".parse().unwrap(), Some(fafang::domain::money::Money(12_000)))
+    fafang::training::people::roster_csv(
+        &people,
+        &banks,
+        "2026-01".parse().unwrap(),
+        Some(fafang::domain::money::Money(12_000)),
+    )
 }
 
 fn files_in(folder: &Path) -> Vec<PathBuf> {

@@ -28,12 +28,16 @@ fn every_kind_of_failure_has_its_exit_code_and_a_hint() {
 #[test]
 fn a_month_reads_like_the_office_speaks() {
     let desk = Desk::new().with_office().with_people(3);
-    let prepared = desk.as_(MAKER, &["--on", "2026-01-05", "run", "prepare", "--scheme", CODE, "--period", "2026-01"]).done();
+    let prepared =
+        desk.as_(MAKER, &["--on", "2026-01-05", "run", "prepare", "--scheme", CODE, "--period", "2026-01"]).done();
     assert_eq!(prepared.out, "pochan1995-2026-01-r1 3 笔 360.00 元（正常）\n没有上一批次可比\n");
     let submitted = desk.as_(MAKER, &["--on", "2026-01-05", "run", "submit", "pochan1995-2026-01-r1"]).done();
     assert_eq!(submitted.out, "pochan1995-2026-01-r1 已提交（阿依努尔 2026-01-05），3 笔 360.00 元\n");
     let refused = desk.as_(FINANCE, &["bank", "issue", "pochan1995-2026-01-r1", "--out", "o"]).exits(1);
-    assert_eq!(refused.err, "错误: 批次 pochan1995-2026-01-r1 已提交（阿依努尔 2026-01-05），不能报盘 [RUN_WRONG_STATE]\n");
+    assert_eq!(
+        refused.err,
+        "错误: 批次 pochan1995-2026-01-r1 已提交（阿依努尔 2026-01-05），不能报盘 [RUN_WRONG_STATE]\n"
+    );
     assert!(!desk.path("o").exists());
 }
 
@@ -41,8 +45,23 @@ fn a_month_reads_like_the_office_speaks() {
 fn help_names_every_command() {
     let help = Desk::new().run(&["--help"]).done().out;
     for command in [
-        "init", "demo", "scheme", "budget", "roster", "change", "hold", "run", "bank", "finding", "reconcile", "report", "audit",
-        "user", "backup", "restore", "doctor",
+        "init",
+        "demo",
+        "scheme",
+        "budget",
+        "roster",
+        "change",
+        "hold",
+        "run",
+        "bank",
+        "finding",
+        "reconcile",
+        "report",
+        "audit",
+        "user",
+        "backup",
+        "restore",
+        "doctor",
     ] {
         assert!(help.lines().any(|l| l.trim_start().starts_with(command)), "{command}\n{help}");
     }
@@ -53,8 +72,10 @@ fn nothing_on_a_screen_shows_a_whole_number() {
     let desk = Desk::new().with_office().with_people(8);
     let run = desk.signed("2026-01");
     let roster = std::fs::read_to_string(desk.path("roster.csv")).unwrap();
-    let numbers: Vec<&str> =
-        roster.split([',', '\r', '\n']).filter(|f| f.len() >= 18 && f.bytes().all(|b| b.is_ascii_digit() || b == b'X')).collect();
+    let numbers: Vec<&str> = roster
+        .split([',', '\r', '\n'])
+        .filter(|f| f.len() >= 18 && f.bytes().all(|b| b.is_ascii_digit() || b == b'X'))
+        .collect();
     assert_eq!(numbers.len(), 16);
     let screens = [
         vec!["run", "show", &run],
