@@ -47,13 +47,13 @@ pub async fn run(args: Args, out: Output) -> Answer {
             lines.push(format!(
                 "\n成功发放 {} 元，{} 人月；指标余额 {} 元",
                 year.credited.grouped(),
-                year.person_months,
+                grouped(year.person_months),
                 year.left.grouped()
             ));
             lines.push(format!("文件在 {}:", args.dir.display()));
             for (folder, what) in [
                 ("fafang.db fafang.toml", "数据库和配置（cd 进去即可用 fafang 查看）"),
-                ("rosters/", "名册"),
+                ("rosters/ budget/", "名册、另一笔本级指标"),
                 ("payment-files/", "报盘文件"),
                 ("returns/", "回盘和退票（模拟银行）"),
                 ("reports/", "年终对账、月报、发放清册"),
@@ -64,4 +64,10 @@ pub async fn run(args: Args, out: Output) -> Answer {
         },
     );
     Ok(if year.reconciliation.balanced { exit_code::DONE } else { exit_code::REFUSED })
+}
+
+/// `2,400`.
+fn grouped(count: usize) -> String {
+    let whole = crate::domain::money::Money(i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(100)).grouped();
+    whole.trim_end_matches(".00").to_string()
 }

@@ -2,7 +2,7 @@
 //! appropriations against themselves, and the official amounts against each other. Every difference
 //! is named; one that nothing explains makes the year unbalanced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Datelike;
 use serde::Serialize;
@@ -210,6 +210,7 @@ fn scheme_year(ledger: &Ledger, year: i32, whole_year: bool, all: &[(String, App
             plan_against_claims(plan, &periods, &mut findings);
         }
     }
+    same_function_code(&scheme.code, year, all, &appropriations, &mut findings);
     for a in &appropriations {
         let net = a.gross_paid_fen - a.returned_fen - a.returned_later_fen;
         if a.appropriated_fen != a.available_fen + a.reserved_fen + a.paid_fen || net != a.paid_fen {
@@ -257,6 +258,33 @@ fn official_amounts(plan: &Plan, appropriations: &[AppropriationYear], findings:
     if let Some(target) = plan.target {
         compare("TARGET_VS_PLAN", "绩效表年度预算总额", target, "计划", plan.total());
         compare("TARGET_VS_APPROPRIATION", "绩效表年度预算总额", target, "指标下达", appropriated);
+    }
+}
+
+/// A function code may hold money of another source or kind: the budget table's line is then larger
+/// than the scheme's appropriations, and must not be taken for them.
+fn same_function_code(
+    scheme: &str,
+    year: i32,
+    all: &[(String, AppropriationYear)],
+    own: &[AppropriationYear],
+    findings: &mut Vec<Difference>,
+) {
+    let codes: BTreeSet<&str> = own.iter().map(|a| a.function_code.as_str()).collect();
+    for code in codes {
+        let others = all.iter().filter(|(s, a)| s != scheme && a.year == year && a.function_code == code);
+        let other: Money = others.map(|(_, a)| a.appropriated_fen).sum();
+        if !other.is_zero() {
+            let mine: Money = own.iter().filter(|a| a.function_code == code).map(|a| a.appropriated_fen).sum();
+            let text = format!(
+                "功能科目 {code} 共 {} 元（{} 万元），其中 {} 元（{} 万元）不属于本项目",
+                (mine + other).grouped(),
+                (mine + other).wan_yuan(),
+                other.grouped(),
+                other.wan_yuan()
+            );
+            findings.push(explained("SAME_FUNCTION_CODE", other, text));
+        }
     }
 }
 

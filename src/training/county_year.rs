@@ -40,6 +40,9 @@ use crate::workflow::{load_budget, load_scheme, register};
 
 const SCHEME_FILE: &str = include_str!("../../config/schemes/pochan1995.toml");
 const SCHEME: &str = "pochan1995";
+/// The same function code holds local money for basic expenditure, which no scheme here draws.
+const LOCAL_BUDGET: &str = "年度,指标文号,补贴项目,项目名称,功能科目,经济科目,资金来源,支出类别,金额（万元）\r\n\
+    2026,和财预〔2026〕1号,,企业关闭破产补助,2080601,30305,本级,基本支出,14.11\r\n";
 const YEAR: i32 = 2026;
 const PEOPLE: usize = 200;
 const SEED: u64 = 652_827;
@@ -149,6 +152,11 @@ impl Year {
         }
         load_scheme::load_scheme(&office, SCHEME_FILE).await?;
         let lines = parse_budget("pochan1995.toml", SCHEME_FILE.as_bytes(), None)
+            .map_err(|f| Failure::input("BUDGET_FILE", "演示的指标无法读取").with_findings(f))?;
+        load_budget::load_budget(&office.acting_as(FINANCE), &lines).await?;
+        let local = [b"\xEF\xBB\xBF", LOCAL_BUDGET.as_bytes()].concat();
+        folder::replace(&dir.join("budget/local-2026.csv"), &local)?;
+        let lines = parse_budget("local-2026.csv", &local, None)
             .map_err(|f| Failure::input("BUDGET_FILE", "演示的指标无法读取").with_findings(f))?;
         load_budget::load_budget(&office.acting_as(FINANCE), &lines).await?;
         let people = invent(PEOPLE, SEED, &banks);
