@@ -185,3 +185,32 @@ fn the_demonstration_ends_with_the_promised_figures() {
     desk.run(&["demo", "--dir", "mine"]).exits(4);
     assert!(desk.path("mine/letter.txt").exists());
 }
+
+#[test]
+fn an_offices_own_bank_file_decides_parts_and_account_lengths() {
+    let desk = super::Desk::new().with_office();
+    let own = "code = \"neutral\"\ntitle = \"本地\"\nrow_limit = 3\nname_bytes = 60\n\n[[reason]]\ncode = \"3031\"\ntext = \"账号户名不符\"\nclass = \"name_mismatch\"\n\n\
+               [[bank]]\ncode = \"RCC\"\nname = \"和静县农村信用合作联社\"\naliases = [\"农信社\"]\naccount_lengths = [19]\n";
+    desk.put("own.toml", own);
+    let config = std::fs::read_to_string(desk.path("fafang.toml")).unwrap();
+    desk.put("fafang.toml", config.replace("banks = []\n", "banks = [\"own.toml\"]\n"));
+    let desk = desk.with_people(20);
+    let run = desk.signed("2026-01");
+    let issued = desk.as_(FINANCE, &["bank", "issue", &run, "--out", "out", "--json"]).done().json();
+    let files = issued["files"].as_array().unwrap();
+    assert!(files.iter().all(|f| f["rows"].as_i64().unwrap() <= 3), "{issued}");
+    let of_rcc: Vec<_> = files.iter().filter(|f| f["bank"] == "RCC").collect();
+    let parts: Vec<i64> = of_rcc.iter().map(|f| f["part"].as_i64().unwrap()).collect();
+    assert_eq!(parts, (1..=i64::try_from(of_rcc.len()).unwrap()).collect::<Vec<_>>());
+    assert!(of_rcc.len() > 1 && of_rcc.iter().all(|f| f["parts"].as_i64() == Some(of_rcc.len() as i64)));
+    desk.run(&["bank", "simulate", "out", "--out", "ret"]).done();
+    for file in files_in(&desk.path("ret")) {
+        desk.as_(FINANCE, &["bank", "return", file.to_str().unwrap()]).done();
+    }
+    desk.run(&["run", "show", &run, "--json"]).done().says("\"status\":\"settled\"");
+    desk.run(&["bank", "layouts"]).done().says("每个文件最多 3 行");
+    desk.put("fafang.toml", config.replace("banks = []\n", "banks = [\"none.toml\"]\n"));
+    desk.run(&["bank", "layouts"]).exits(5).says("none.toml");
+    desk.put("fafang.toml", &config);
+    desk.is_healthy();
+}
