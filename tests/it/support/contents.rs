@@ -37,11 +37,6 @@ impl Contents {
         Contents { tables }
     }
 
-    /// Rows of a table.
-    pub fn rows(&self, table: &str) -> &[String] {
-        &self.tables[table]
-    }
-
     /// What changed until `after`, table by table: `payment_file +5, posting +1, run ~1`, where `~`
     /// counts rows that took another form. The audit chain is told apart, by its number of events.
     pub fn until(&self, after: &Contents) -> (String, usize) {
