@@ -136,9 +136,11 @@ impl TestDatabase {
     pub async fn close(self) {
         self.database.close().await;
         if self.engine == Engine::Postgres {
-            let empty_all = "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || STRING_AGG(CAST(oid AS REGCLASS)::TEXT, ',') \
-                             FROM pg_class WHERE relnamespace = 'public'::REGNAMESPACE AND relkind = 'r' \
-                             AND relname <> '_sqlx_migrations'); END $$";
+            // Without foreign keys in whatever order, and much faster than TRUNCATE for a few rows.
+            let empty_all = "DO $$ DECLARE t TEXT; BEGIN SET LOCAL session_replication_role = replica; \
+                             FOR t IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::REGNAMESPACE \
+                             AND relkind = 'r' AND relname <> '_sqlx_migrations' \
+                             LOOP EXECUTE 'DELETE FROM ' || t; END LOOP; END $$";
             on_server(&self.url, empty_all.to_string()).await;
             EMPTY.lock().unwrap().push(self.url);
         }
