@@ -1,1 +1,332 @@
-//! The schema and its statements, on both engines.
+//! The schema and its statements, on both engines: the rules that let one text run on SQLite,
+//! PostgreSQL and Citus, read from the migrated database and from the files.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use fafang::storage::all_statements;
+use fafang::storage::engine::Value;
+use fafang::values;
+
+use crate::support::{Engine, TestDatabase, schema};
+
+/// Runs a check on a fresh database of each engine.
+async fn on_both(check: impl AsyncFn(&TestDatabase)) {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        if let Some(home) = TestDatabase::create(engine).await {
+            check(&home).await;
+            home.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_statement_is_understood() {
+    on_both(async |home| {
+        let statements = all_statements();
+        assert!(statements.len() > 60, "{}", statements.len());
+        for (file, name, sql) in statements {
+            // A failed statement spoils a transaction of PostgreSQL, so each has its own.
+            let mut tx = home.database.read().await.unwrap();
+            let result = tx.prepare(sql).await;
+            assert!(result.is_ok(), "{:?} {file}::{name}: {}\n{sql}", home.engine, result.unwrap_err());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_agency_is_first_in_every_key() {
+    on_both(async |home| {
+        let mut tables: Vec<String> = schema::columns(&home.database).await.into_iter().map(|c| c.table).collect();
+        tables.dedup();
+        let keys = schema::primary_keys(&home.database).await;
+        assert_eq!(keys.iter().map(|k| k.table.clone()).collect::<Vec<_>>(), tables, "every table has a primary key");
+        assert!(tables.len() >= 18, "{tables:?}");
+        for key in &keys {
+            assert_eq!(key.columns[0], "agency_code", "{key:?}");
+            let is_per_agency = ["agency", "audit_head"].contains(&key.table.as_str());
+            assert_eq!(key.columns.len() == 1, is_per_agency, "{key:?}");
+        }
+        let uniques = schema::uniques(&home.database).await;
+        let foreign = schema::foreign_keys(&home.database).await;
+        assert!(uniques.len() >= 7 && foreign.len() >= 13, "{} and {}", uniques.len(), foreign.len());
+        for key in uniques.iter().chain(&foreign) {
+            assert_eq!(key.columns[0], "agency_code", "{:?}: {key:?}", home.engine);
+            if let Some((_, columns)) = &key.target {
+                assert_eq!(columns[0], "agency_code", "{key:?}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_refers_to_a_month_of_payments_names_the_month() {
+    on_both(async |home| {
+        let parted = ["run", "payment", "payment_file"];
+        let primary = schema::primary_keys(&home.database).await;
+        for table in parted.into_iter().chain(["cover", "bank_return", "payment_outcome", "run_draw"]) {
+            let key = primary.iter().find(|k| k.table == table).unwrap();
+            assert_eq!(key.columns[..2], ["agency_code", "period"], "{key:?}");
+        }
+        let mut count = 0;
+        for key in schema::foreign_keys(&home.database).await {
+            let Some((target, columns)) = &key.target else { panic!("{key:?}") };
+            if parted.contains(&target.as_str()) {
+                count += 1;
+                let at = columns.iter().position(|c| c == "period");
+                assert!(at.is_some_and(|at| key.columns[at].ends_with("period")), "{key:?}");
+            }
+        }
+        assert!(count >= 6, "{count}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn columns_are_bigint_text_or_bytes_and_nothing_has_a_life_of_its_own() {
+    on_both(async |home| {
+        for column in schema::columns(&home.database).await {
+            assert!(["BIGINT", "TEXT", "BYTEA"].contains(&column.kind.as_str()), "{column:?}");
+            assert!(column.kind != "BYTEA" || column.table == "kept_file", "{column:?}");
+            assert_eq!(column.default, "", "{column:?}");
+            assert!(column.name != "agency_code" || (column.kind == "TEXT" && !column.is_nullable), "{column:?}");
+            let is_money = column.name.ends_with("_fen");
+            assert!(!is_money || (column.kind == "BIGINT" && !column.is_nullable), "{column:?}");
+            assert!(!column.name.ends_with("period") || column.kind == "BIGINT", "{column:?}");
+        }
+        assert_eq!(schema::machinery(&home.database).await, [""; 0], "no trigger, sequence, view or procedure");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn both_engines_have_the_same_schema() {
+    let mut seen = Vec::new();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        if let Some(home) = TestDatabase::create(engine).await {
+            let database = &home.database;
+            let (columns, primary) = (schema::columns(database).await, schema::primary_keys(database).await);
+            let (unique, foreign) = (schema::uniques(database).await, schema::foreign_keys(database).await);
+            seen.push((columns, primary, unique, foreign));
+            home.close().await;
+        }
+    }
+    if let [sqlite, postgres] = &seen[..] {
+        assert_eq!(sqlite.0, postgres.0);
+        assert_eq!(sqlite.1, postgres.1);
+        assert_eq!(sqlite.2, postgres.2);
+        assert_eq!(sqlite.3, postgres.3);
+    }
+}
+
+/// Statements of a migration: what ends with `;` outside comments and quotes.
+fn statements(sql: &str) -> Vec<String> {
+    let mut plain = String::new();
+    for line in sql.lines() {
+        let mut in_quotes = false;
+        let mut rest = line.chars().peekable();
+        while let Some(c) = rest.next() {
+            in_quotes ^= c == '\'';
+            if !in_quotes && c == '-' && rest.peek() == Some(&'-') {
+                break;
+            }
+            plain.push(if in_quotes && c == ';' { ',' } else { c });
+        }
+        plain.push('\n');
+    }
+    plain.split(';').map(str::trim).filter(|s| !s.is_empty()).map(ToString::to_string).collect()
+}
+
+/// What no migration may say.
+const FORBIDDEN: [&str; 17] = [
+    "AUTOINCREMENT",
+    "SERIAL",
+    "BIGSERIAL",
+    "IDENTITY",
+    "SEQUENCE",
+    "TRIGGER",
+    "RANDOM",
+    "GEN_RANDOM_UUID",
+    "NOW",
+    "CURRENT_TIMESTAMP",
+    "DEFAULT",
+    "JSONB",
+    "NUMERIC",
+    "BOOLEAN",
+    "TIMESTAMPTZ",
+    "PARTITION",
+    "CONCURRENTLY",
+];
+
+/// Forbidden words of a migration.
+fn forbidden(sql: &str) -> Vec<&'static str> {
+    let text = statements(sql).join(" ").to_uppercase();
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    FORBIDDEN.into_iter().filter(|word| words.contains(word)).collect()
+}
+
+#[test]
+fn the_first_migration_may_hold_many_statements_and_every_later_one_holds_one() {
+    let mut files: Vec<_> = fs::read_dir("migrations").unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files[0].ends_with("0001_the_office.sql"), "{files:?}");
+    for (number, path) in (1..).zip(&files) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with(&format!("{number:04}_")), "{name}: numbered without gaps");
+        let sql = fs::read_to_string(path).unwrap();
+        let count = statements(&sql).len();
+        assert!(count == 1 || number == 1, "{name}: {count} statements");
+        assert_eq!(forbidden(&sql), [""; 0], "{name}");
+        for statement in statements(&sql).iter().filter(|s| s.starts_with("CREATE TABLE")) {
+            let first = statement.lines().nth(1).unwrap().trim();
+            assert!(first.starts_with("agency_code TEXT NOT NULL"), "{name}: {statement}");
+        }
+    }
+    let sample = "CREATE TABLE a (x TEXT); -- one; or two\nCREATE TABLE b (y TEXT CHECK (y <> ';'), z SERIAL);";
+    assert_eq!((statements(sample).len(), forbidden(sample)), (2, vec!["SERIAL"]));
+}
+
+#[test]
+fn no_statement_asks_the_database_for_chance_or_time() {
+    for (file, name, sql) in all_statements() {
+        let words = sql.to_uppercase();
+        for word in ["RANDOM(", "UUID", "NOW(", "CURRENT_", "NEXTVAL", "DATETIME(", "STRFTIME("] {
+            assert!(!words.contains(word), "{file}::{name} says {word}");
+        }
+        let is_plain_sum =
+            words.matches("SUM(").count() <= words.matches("AS BIGINT").count() + words.matches("HAVING").count();
+        assert!(is_plain_sum, "{file}::{name}: a SUM must be cast to BIGINT");
+    }
+}
+
+#[tokio::test]
+async fn awkward_texts_come_back_from_bulk_as_they_went_in() {
+    const TEXTS: [&str; 14] = [
+        "",
+        " ",
+        "\t",
+        "\\",
+        "\\N",
+        "\\.",
+        "a\tb\\c\nd\r\ne",
+        "'",
+        "\"",
+        "''; DROP TABLE actor; --",
+        "%_|;,",
+        "東晐",
+        "𬭎䶮㛃",
+        "阿依古丽·買買提\u{200B}",
+    ];
+    on_both(async |home| {
+        let columns = ["agency_code", "beneficiary_no", "citizen_number", "name", "former_unit", "retired_on", "phone"];
+        // Few rows go another way than many, and many are more than one INSERT of SQLite takes.
+        let row = |no: i64| -> Vec<Value> {
+            let text = TEXTS[usize::try_from(no).unwrap() % TEXTS.len()];
+            values!["652827", no, format!("{no}"), text, text, (no % 3 == 0).then_some(no), "\\N"]
+        };
+        let mut tx = home.database.write().await.unwrap();
+        tx.insert_rows("beneficiary", &columns, vec![]).await.unwrap();
+        tx.insert_rows("beneficiary", &columns, vec![row(1)]).await.unwrap();
+        tx.insert_rows("beneficiary", &columns, (2..=40).map(row).collect()).await.unwrap();
+        tx.insert_rows("beneficiary", &columns, (41..=2_500).map(row).collect()).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = home.database.read().await.unwrap();
+        let rows: Vec<(i64, String, String, Option<i64>, String)> = tx
+            .fetch_all(
+                "SELECT beneficiary_no, name, former_unit, retired_on, phone FROM beneficiary ORDER BY beneficiary_no",
+                vec![],
+            )
+            .await
+            .unwrap();
+        assert_eq!(rows.len(), 2_500);
+        for (expected, (no, name, unit, retired_on, phone)) in (1..).zip(rows) {
+            let text = TEXTS[usize::try_from(no).unwrap() % TEXTS.len()];
+            assert_eq!((no, &*name, &*unit, &*phone), (expected, text, text, "\\N"), "{:?}", home.engine);
+            assert_eq!(retired_on, (no % 3 == 0).then_some(no));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_committed_did_not_happen_and_a_constraint_is_kept() {
+    on_both(async |home| {
+        let insert = "INSERT INTO agency (agency_code, name, created_at) VALUES ($1, $2, $3)";
+        let mut tx = home.database.write().await.unwrap();
+        tx.execute(insert, values!["652827", "和静县", "2026"]).await.unwrap();
+        drop(tx);
+        let mut tx = home.database.write().await.unwrap();
+        assert_eq!(tx.execute(insert, values!["652827", "和静县", "2026"]).await.unwrap(), 1, "it was not there");
+        tx.commit().await.unwrap();
+        let mut tx = home.database.write().await.unwrap();
+        let twice = tx.execute(insert, values!["652827", "和静县", "2026"]).await.unwrap_err();
+        assert!(twice.is_conflict(), "{twice}");
+        drop(tx);
+        for (what, sql) in [
+            (
+                "an enrolment of nobody",
+                "INSERT INTO enrolment VALUES ('652827', 1, 's', 9, '', 202601, NULL, NULL, 'RCC', '1', '甲', '', '乙', 1, 1)",
+            ),
+            ("a role that is none", "INSERT INTO actor VALUES ('652827', '甲', 1, 'king', 1)"),
+            (
+                "more reserved than there is",
+                "INSERT INTO appropriation VALUES ('652827', 1, 2026, 'd', 's', 'p', '1', '1', 'local', 'basic', 100, 50, 60, 0)",
+            ),
+            (
+                "less than nothing",
+                "INSERT INTO appropriation VALUES ('652827', 1, 2026, 'd', 's', 'p', '1', '1', 'local', 'basic', 100, -1, 101, 0)",
+            ),
+        ] {
+            let mut tx = home.database.write().await.unwrap();
+            let error = tx.execute(sql, vec![]).await.expect_err(what);
+            assert!(!error.is_conflict(), "{what}: {error}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn opening_again_migrates_nothing_and_a_newer_database_is_refused() {
+    use fafang::storage::engine::Database;
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some(home) = TestDatabase::create(engine).await else { continue };
+        let again = Database::open(&home.url).await.unwrap();
+        let applied: Vec<(i64, i64)> = again
+            .read()
+            .await
+            .unwrap()
+            .fetch_all("SELECT COUNT(*), CAST(MAX(version) AS BIGINT) FROM _sqlx_migrations", vec![])
+            .await
+            .unwrap();
+        assert_eq!(applied[0].0, applied[0].1);
+        let mut tx = again.write().await.unwrap();
+        tx.execute("UPDATE _sqlx_migrations SET version = version + 1000", vec![]).await.unwrap();
+        tx.commit().await.unwrap();
+        again.close().await;
+        let failure = fafang::failure::Failure::from(Database::open(&home.url).await.unwrap_err());
+        assert_eq!(failure.code, "NEWER_DATABASE");
+        home.discard().await;
+    }
+    let nowhere = tempfile::tempdir().unwrap();
+    let path = nowhere.path().join("none.db");
+    let failure = fafang::failure::Failure::from(Database::open(path.to_str().unwrap()).await.unwrap_err());
+    assert_eq!((failure.code, path.exists()), ("NO_DATABASE", false));
+}
+
+#[test]
+fn every_statement_has_a_name_of_its_own() {
+    let mut names: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (file, name, _) in all_statements() {
+        *names.entry((file, name)).or_default() += 1;
+    }
+    assert!(names.values().all(|count| *count == 1), "{names:?}");
+    for entry in fs::read_dir("src/storage").unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_string();
+        let is_listed = names.keys().any(|(file, _)| *file == stem);
+        assert_eq!(text.contains("\nstatements! {"), is_listed, "{stem} stands in all_statements");
+    }
+}

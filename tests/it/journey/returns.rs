@@ -290,6 +290,9 @@ async fn a_return_that_does_not_fit_as_a_whole_changes_nothing() {
 /// What one spoilt return does: codes of the findings, credited, rejected and open rows, holds.
 type Expected<'a> = (&'a [&'a str], i64, i64, i64, usize);
 
+/// What was done to a good return.
+type Spoilt<'a> = (&'a str, &'a dyn Fn(&mut Answer), Expected<'a>);
+
 #[tokio::test]
 async fn a_row_that_does_not_fit_becomes_a_finding_and_stays_open() {
     on_both_engines(async |office| {
@@ -298,7 +301,7 @@ async fn a_row_that_does_not_fit_becomes_a_finding_and_stays_open() {
             office.neighbours(40).into_iter().partition(|row| row.name.contains('·'));
         let people = [&without[..3], &with[..1]].concat();
         office.import(&people).await;
-        let spoil: [(&str, &dyn Fn(&mut Answer), Expected<'_>); 12] = [
+        let spoilt: [Spoilt<'_>; 12] = [
             (
                 "one amount altered, partial so that the totals fit",
                 &|a| {
@@ -359,7 +362,7 @@ async fn a_row_that_does_not_fit_becomes_a_finding_and_stays_open() {
             ),
         ];
         let mut findings = 0;
-        for (month, (what, spoil, (codes, credited, rejected, open, holds))) in (1..).zip(spoil) {
+        for (month, (what, spoil, (codes, credited, rejected, open, holds))) in (1..).zip(spoilt) {
             office.go_to(&format!("2026-{month:02}-15"));
             let file = office.send(&format!("2026-{month:02}")).await.files.remove(0).bytes;
             let mut answer = paper::all_credited(&file);
