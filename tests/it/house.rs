@@ -275,7 +275,7 @@ fn prints(source: &Source) -> Vec<String> {
 
 /// Texts that begin like a path of one machine.
 fn absolute_paths(source: &Source) -> Vec<String> {
-    const STARTS: [&str; 9] = ["/home/", "/root/", "/tmp/", "/work/", "/usr/", "/etc/", "/var/", "/opt/", "C:\\"];
+    const STARTS: [&str; 8] = ["/home/", "/root/", "/tmp/", "/usr/", "/etc/", "/var/", "/opt/", "C:\\"];
     let found = texts(&source.text).into_iter().filter(|text| STARTS.iter().any(|start| text.contains(start)));
     found.map(|text| format!("{}: {text} is a path of one machine", source.path)).collect()
 }

@@ -18,12 +18,11 @@ pub struct Contents {
 impl Contents {
     /// Reads all rows in one question. Kept bytes are compared by their digest, which stands beside them.
     pub async fn read(home: &TestDatabase) -> Contents {
-        let question = match home.everything.get() {
-            Some(known) => *known,
-            None => {
-                let asked = ask_for_everything(&home.database).await;
-                home.everything.get_or_init(|| asked)
-            }
+        let question = if let Some(known) = home.everything.get() {
+            *known
+        } else {
+            let asked = ask_for_everything(&home.database).await;
+            home.everything.get_or_init(|| asked)
         };
         let rows: Vec<(String, String)> =
             home.database.read().await.unwrap().fetch_all(question, vec![]).await.unwrap();
@@ -31,7 +30,9 @@ impl Contents {
         for (table, row) in rows {
             tables.entry(table).or_default().push(row);
         }
-        tables.values_mut().for_each(|rows| rows.sort_unstable());
+        for rows in tables.values_mut() {
+            rows.sort_unstable();
+        }
         Contents { tables }
     }
 
