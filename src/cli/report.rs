@@ -47,13 +47,11 @@ pub async fn run(args: Args, desk: &Desk) -> Answer {
         return Ok(exit_code::DONE);
     }
     let report = build(&args, desk).await?;
-    match &args.out {
-        Some(path) => write(desk, &report, path),
-        None => {
-            desk.out.report(&report);
-            Ok(exit_code::DONE)
-        }
+    if let Some(path) = &args.out {
+        return write(desk, &report, path);
     }
+    desk.out.report(&report);
+    Ok(exit_code::DONE)
 }
 
 async fn build(args: &Args, desk: &Desk) -> Result<Report, Failure> {

@@ -81,11 +81,13 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// Adds this payment to the digest of its run. Every field that a bank file shows is in it.
-    pub fn digest_into(&self, digest: &mut Sha256) {
+    /// Adds this payment, with what it covers, to the digest of its run.
+    pub fn digest_into(&self, covers: &[Cover], digest: &mut Sha256) {
         for field in [
             &self.line_no.to_string(),
             &self.enrolment_no.to_string(),
+            &self.beneficiary_no.to_string(),
+            &self.offset.0.to_string(),
             &self.citizen_number,
             &self.name,
             &self.bank_code,
@@ -95,6 +97,9 @@ impl Payment {
         ] {
             digest.update(field.as_bytes());
             digest.update([0x1F]);
+        }
+        for cover in covers {
+            digest.update(format!("{}={}\x1F", cover.period.number(), cover.amount.0).as_bytes());
         }
         digest.update([0x1E]);
     }

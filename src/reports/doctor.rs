@@ -98,6 +98,7 @@ pub async fn audit_chain(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
 
 async fn never_twice(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
     let mut result = check("NEVER_TWICE", "每人每月的已覆盖金额不超过发送时的应发");
+    result.examined = usize::try_from(cover::count(tx, agency).await?).unwrap_or(usize::MAX);
     for (enrolment_no, period, covered, claim) in cover::over_covered(tx, agency).await? {
         let (covered, claim) = (Money(covered).grouped(), Money(claim).grouped());
         result.problems.push(format!("资格 {enrolment_no} 的 {period}: 已覆盖 {covered} 元，应发 {claim} 元"));
@@ -149,24 +150,25 @@ impl Books {
         let payments = payment::of_run(tx, agency, run).await?;
         let outcomes = payment::outcomes_of_run(tx, agency, run).await?;
         let files = payment_file::of_run(tx, agency, run).await?;
-        let covers = cover::sum_of_run(tx, agency, run).await?;
+        let covers = cover::of_run(tx, agency, run).await?;
+        let covered: Money = covers.values().flatten().map(|c| c.amount).sum();
         let draws = appropriation::draws(tx, agency, run.periods.last.number(), run.no).await?;
         self.totals.examined += 1;
         let total: Money = payments.iter().map(|p| p.amount).sum();
-        if total != run.total || covers != run.total || i64::try_from(payments.len()).ok() != Some(run.payments) {
+        if total != run.total || covered != run.total || i64::try_from(payments.len()).ok() != Some(run.payments) {
             self.totals.problems.push(format!(
                 "{}: 批次 {} 元，明细 {} 元，覆盖 {} 元",
                 run.code,
                 run.total.grouped(),
                 total.grouped(),
-                covers.grouped()
+                covered.grouped()
             ));
         }
         if let Some(expected) = run.state.digest() {
             self.frozen.examined += 1;
             let mut digest = Sha256::new();
             for payment in &payments {
-                payment.digest_into(&mut digest);
+                payment.digest_into(covers.get(&payment.line_no).map_or(&[], Vec::as_slice), &mut digest);
             }
             if hex(&digest.finalize()) != expected {
                 self.frozen.problems.push(format!("{}: 明细与提交时的摘要不符", run.code));

@@ -43,8 +43,7 @@ statements! {
                     WHERE c.agency_code = $1 AND r.status <> 'cancelled' \
                     GROUP BY c.enrolment_no, c.period \
                     HAVING SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) > MAX(c.claim_fen)";
-    /// Sum of covers of a run.
-    SUM_OF_RUN = "SELECT CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT) FROM cover WHERE agency_code = $1 AND run_period = $2 AND run_no = $3";
+    COUNT = "SELECT COUNT(*) FROM cover WHERE agency_code = $1";
     /// Every cover of some months with what became of it.
     TRACES = "SELECT c.enrolment_no, c.period, c.amount_fen, r.run_code, c.line_no, r.status, f.status, o.kind, o.reason_class, o.reason_text, o.outcome_on \
               FROM cover c \
@@ -249,11 +248,11 @@ pub async fn over_covered(tx: &mut Tx, agency: &str) -> Result<Vec<(i64, i64, i6
     tx.fetch_all(OVER_COVERED, values![agency]).await
 }
 
-/// Sum of the covers of a run.
+/// How many covers there are.
 ///
 /// # Errors
 /// The database's.
-pub async fn sum_of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<Money, StorageError> {
-    let (fen,): (i64,) = tx.fetch_one(SUM_OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
-    Ok(Money(fen))
+pub async fn count(tx: &mut Tx, agency: &str) -> Result<i64, StorageError> {
+    let (count,): (i64,) = tx.fetch_one(COUNT, values![agency]).await?;
+    Ok(count)
 }

@@ -124,7 +124,7 @@ fn day(period: Period, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(period.year(), period.month(), day).unwrap_or(period.first_day())
 }
 
-fn unreadable(error: ReadError) -> Failure {
+fn unreadable(error: &ReadError) -> Failure {
     Failure::new(Kind::Internal, error.code(), error.to_string())
 }
 
@@ -281,9 +281,9 @@ impl Year {
         let mut answers = Vec::new();
         for file in issued.files {
             folder::write_new(&self.dir.join("payment-files").join(&file.file.name), &file.bytes)?;
-            let first = bank.answer(&file.bytes).map_err(unreadable)?;
+            let first = bank.answer(&file.bytes).map_err(|e| unreadable(&e))?;
             self.take(&finance, AnswerKind::Return, &format!("return-1-{}", file.file.name), &first).await?;
-            if let Some(second) = bank.answer_open(&file.bytes, &first).map_err(unreadable)? {
+            if let Some(second) = bank.answer_open(&file.bytes, &first).map_err(|e| unreadable(&e))? {
                 self.take(&finance, AnswerKind::Return, &format!("return-2-{}", file.file.name), &second).await?;
             }
             answers.push((file, first));
@@ -311,7 +311,7 @@ impl Year {
             .with_answer(&person.account, Forced::LateReturn);
         let finance = self.at(FINANCE, day(period, 16));
         for (file, first) in std::mem::take(&mut self.september) {
-            if let Some(late) = bank.late_returns(&file.bytes, &first).map_err(unreadable)? {
+            if let Some(late) = bank.late_returns(&file.bytes, &first).map_err(|e| unreadable(&e))? {
                 self.take(&finance, AnswerKind::LateReturn, &format!("late-return-{}", file.file.name), &late).await?;
                 self.tell(period, &format!("{} 9 月的款成功后退票，金额退回指标，转入暂停支付", person.name));
             }

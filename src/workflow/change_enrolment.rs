@@ -237,14 +237,24 @@ pub async fn change_account(
     let Step { tx, agency, actor, on, event_no, .. } = &mut step;
     let mark = enrolment::ChangeMark { by: &actor.name, on: *on, event_no: *event_no };
     enrolment::set_account(tx, agency, enrolment.no, &account, new.relation, mark).await?;
+    let cleared = clear_answered_holds(&mut step, enrolment.beneficiary_no, &format!("账户已变更: {reason}")).await?;
+    finish(step, &scheme, &enrolment, format!("账户变更为 {now}（{reason}）"), cleared).await
+}
+
+/// Clears the holds on a person that a new account answers; their numbers.
+///
+/// # Errors
+/// The database's.
+pub async fn clear_answered_holds(step: &mut Step, beneficiary_no: i64, resolution: &str) -> Result<Vec<i64>, Failure> {
+    let Step { tx, agency, actor, on, event_no, .. } = step;
     let mut cleared = Vec::new();
     for (open, _) in hold::open(tx, agency).await? {
-        if open.beneficiary_no == enrolment.beneficiary_no && open.reason.is_answered_by_new_account() {
-            hold::clear(tx, agency, open.no, &actor.name, *on, *event_no, &format!("账户已变更: {reason}")).await?;
+        if open.beneficiary_no == beneficiary_no && open.reason.is_answered_by_new_account() {
+            hold::clear(tx, agency, open.no, &actor.name, *on, *event_no, resolution).await?;
             cleared.push(open.no);
         }
     }
-    finish(step, &scheme, &enrolment, format!("账户变更为 {now}（{reason}）"), cleared).await
+    Ok(cleared)
 }
 
 fn checked_account(office: &Office, enrolment: &Enrolment, new: NewAccount<'_>) -> Result<Account, Failure> {

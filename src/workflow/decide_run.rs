@@ -13,7 +13,7 @@ use crate::failure::{Failure, Kind};
 use crate::office::Office;
 use crate::storage::appropriation::{self, PostingReason};
 use crate::storage::audit_event::hex;
-use crate::storage::{payment, run};
+use crate::storage::{cover, payment, run};
 
 /// What a decision did.
 #[derive(Debug, Clone)]
@@ -32,10 +32,11 @@ pub struct Decided {
 /// When rows, sum or digest differ from what the run says: someone changed frozen payments.
 pub async fn verify_frozen(step: &mut Step, run: &Run) -> Result<String, Failure> {
     let payments = payment::of_run(&mut step.tx, &step.agency, run).await?;
+    let covers = cover::of_run(&mut step.tx, &step.agency, run).await?;
     let mut digest = Sha256::new();
     let mut total = Money::ZERO;
     for payment in &payments {
-        payment.digest_into(&mut digest);
+        payment.digest_into(covers.get(&payment.line_no).map_or(&[], Vec::as_slice), &mut digest);
         total += payment.amount;
     }
     let digest = hex(&digest.finalize());

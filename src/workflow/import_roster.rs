@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
+use super::change_enrolment::clear_answered_holds;
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::enrolment::{Enrolment, Entitlement, EventKind, StopReason};
@@ -333,6 +334,9 @@ impl<'a> Plan<'a> {
         for (row, enrolment, differences) in &self.changed {
             for difference in differences {
                 difference.store(step, row, enrolment).await?;
+            }
+            if differences.iter().any(|d| matches!(d, Difference::Account)) {
+                clear_answered_holds(step, enrolment.beneficiary_no, "账户已由名册变更").await?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@
 //! payment that a hold or a stop has overtaken is withheld, and its money released. So cover never
 //! exceeds claim at the moment of sending.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
@@ -80,7 +80,8 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
     verify_frozen(&mut step, &run).await?;
     let payments = payment::of_run(&mut step.tx, &step.agency, &run).await?;
     let withheld = withhold(office, &mut step, &run, &payments).await?;
-    let sent: Vec<&Payment> = payments.iter().filter(|p| !withheld.iter().any(|w| w.line_no == p.line_no)).collect();
+    let left_out: HashSet<i64> = withheld.iter().map(|w| w.line_no).collect();
+    let sent: Vec<&Payment> = payments.iter().filter(|p| !left_out.contains(&p.line_no)).collect();
     if sent.is_empty() {
         return Err(Failure::refused("ALL_WITHHELD", format!("批次 {code} 的明细全部被暂缓，没有可以报盘的"))
             .hint("用 fafang run cancel 作废批次"));
@@ -111,7 +112,7 @@ async fn withhold(office: &Office, step: &mut Step, run: &Run, payments: &[Payme
     let (scheme, version) = office.scheme(&mut step.tx, &run.scheme_code).await?;
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
     let overtaken = overtaken(step, run, &scheme, version).await?;
-    let mut withheld = Vec::new();
+    let (mut withheld, mut stretches) = (Vec::new(), Vec::new());
     for payment in payments {
         let reason = match holds.get(&payment.beneficiary_no) {
             Some((hold, _)) => Some(format!("暂停支付: {}", hold.reason.title())),
@@ -120,6 +121,7 @@ async fn withhold(office: &Office, step: &mut Step, run: &Run, payments: &[Payme
         if let Some(reason) = reason {
             let Payment { line_no, amount, .. } = *payment;
             withheld.push(Withheld { line_no, name: payment.name.clone(), amount, reason });
+            stretches.push((payment.offset, amount));
         }
     }
     if withheld.is_empty() {
@@ -137,11 +139,6 @@ async fn withhold(office: &Office, step: &mut Step, run: &Run, payments: &[Payme
     });
     let outcomes = outcomes.collect();
     payment::insert_outcomes(&mut step.tx, &step.agency, run, None, outcomes, step.event_no).await?;
-    let stretches: Vec<(Money, Money)> = payments
-        .iter()
-        .filter(|p| withheld.iter().any(|w| w.line_no == p.line_no))
-        .map(|p| (p.offset, p.amount))
-        .collect();
     let reason = PostingReason { run_no: Some(run.no), note: "报盘时暂缓", ..PostingReason::default() };
     move_money(step, run, PostingKind::Release, &stretches, &reason).await?;
     Ok(withheld)

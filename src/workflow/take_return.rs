@@ -231,7 +231,10 @@ impl<'a> Matching<'a> {
                 r.agency_code == self.agency && r.run_no == self.run.no && r.run_period == self.run.periods.last
             });
             let line_no = own.map(|r| r.line_no);
-            let known = line_no.and_then(|n| payments.iter().find(|p| p.line_no == n && self.is_in_file(p, outcomes)));
+            let known = line_no
+                .and_then(|n| payments.binary_search_by_key(&n, |p| p.line_no).ok())
+                .map(|at| &payments[at])
+                .filter(|p| self.is_in_file(p, outcomes));
             match known {
                 Some(payment) => rows.entry(payment.line_no).or_default().push(row),
                 None => self.finding(

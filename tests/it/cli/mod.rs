@@ -126,8 +126,8 @@ impl Desk {
     }
 
     /// How much has been written down: every step that did something is one event.
-    fn events(&self) -> usize {
-        self.run(&["audit", "verify", "--json"]).done().json()["events"].as_u64().unwrap() as usize
+    fn events(&self) -> u64 {
+        self.run(&["audit", "verify", "--json"]).done().json()["events"].as_u64().unwrap()
     }
 
     /// Asserts that a step changed nothing and left the office healthy.
