@@ -303,6 +303,7 @@ CREATE TABLE payment_file (
     row_count BIGINT NOT NULL CHECK (row_count > 0),
     total_fen BIGINT NOT NULL,
     digest TEXT NOT NULL, -- kept_file
+    payments_digest TEXT NOT NULL, -- SHA-256 over its frozen payments: what an answer is checked against
     status TEXT NOT NULL CHECK (status IN ('written', 'answered')),
     open_rows BIGINT NOT NULL,
     open_fen BIGINT NOT NULL,

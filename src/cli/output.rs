@@ -10,8 +10,11 @@ use crate::failure::Failure;
 use crate::reports::render::{json as json_report, text};
 use crate::reports::table::Report;
 
-/// Most row findings printed; the rejects file has them all.
-const MOST_FINDINGS: usize = 200;
+/// Most errors printed; the rejects file has them all.
+const MOST_ERRORS: usize = 200;
+
+/// Most warnings and notices printed: they must not bury the errors. `--json` has them all.
+const MOST_WARNINGS: usize = 20;
 
 /// How a command answers: text for people, or one JSON document.
 #[derive(Debug, Clone, Copy)]
@@ -43,11 +46,14 @@ impl Output {
             return;
         }
         let mut stderr = io::stderr().lock();
-        for finding in findings.iter().take(MOST_FINDINGS) {
-            let _ = writeln!(stderr, "{} {file} {}", finding.severity.title(), finding.sentence());
-        }
-        if findings.len() > MOST_FINDINGS {
-            let _ = writeln!(stderr, "……还有 {} 条", findings.len() - MOST_FINDINGS);
+        let (errors, others): (Vec<_>, Vec<_>) = findings.iter().partition(|f| f.severity == Severity::Error);
+        for (list, most) in [(errors, MOST_ERRORS), (others, MOST_WARNINGS)] {
+            for finding in list.iter().take(most) {
+                let _ = writeln!(stderr, "{} {file} {}", finding.severity.title(), finding.sentence());
+            }
+            if list.len() > most {
+                let _ = writeln!(stderr, "……还有 {} 条{}", list.len() - most, list[0].severity.title());
+            }
         }
     }
 

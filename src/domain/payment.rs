@@ -3,13 +3,16 @@
 //! A payment row is written once. What became of it is told by the state of its run and file, and
 //! by outcome rows where it differs: an answered file means credited unless a row says otherwise.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
 use super::money::Money;
 use super::period::Period;
+use super::text::hex;
 
 /// Our reference on a payment. It goes to the bank and comes back, and it alone matches a return
 /// to a payment: agency, run and line. `652827-202601-1-17`.
@@ -82,7 +85,7 @@ pub struct Payment {
 
 impl Payment {
     /// Adds this payment, with what it covers, to the digest of its run.
-    pub fn digest_into(&self, covers: &[Cover], digest: &mut Sha256) {
+    fn digest_into(&self, covers: &[Cover], digest: &mut Sha256) {
         for field in [
             &self.line_no.to_string(),
             &self.enrolment_no.to_string(),
@@ -103,6 +106,18 @@ impl Payment {
         }
         digest.update([0x1E]);
     }
+}
+
+/// SHA-256, in hexadecimal, over frozen payments and what each covers.
+pub fn frozen_digest<'a>(
+    payments: impl IntoIterator<Item = &'a Payment>,
+    covers: &HashMap<i64, Vec<Cover>, impl BuildHasher>,
+) -> String {
+    let mut digest = Sha256::new();
+    for payment in payments {
+        payment.digest_into(covers.get(&payment.line_no).map_or(&[], Vec::as_slice), &mut digest);
+    }
+    hex(&digest.finalize())
 }
 
 /// The part of one claim that one payment covers, with how it was worked out.

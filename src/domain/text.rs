@@ -32,6 +32,15 @@ pub fn mask_middle(text: &str, head: usize, tail: usize) -> String {
     characters.iter().enumerate().map(|(i, c)| if i < head || i >= last { *c } else { '*' }).collect()
 }
 
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::domain::appropriation::{Appropriation, PostingKind, split_over_draws};
 use crate::domain::money::Money;
-use crate::domain::payment::{Payment, PaymentState};
+use crate::domain::payment::{Payment, PaymentState, frozen_digest};
 use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::office::Office;
-use crate::storage::audit_event::{self, hex};
+use crate::storage::audit_event;
 use crate::storage::engine::Tx;
 use crate::storage::payment::StoredOutcome;
 use crate::storage::payment_file::PaymentFile;
@@ -166,11 +165,7 @@ impl Books {
         }
         if let Some(expected) = run.state.digest() {
             self.frozen.examined += 1;
-            let mut digest = Sha256::new();
-            for payment in &payments {
-                payment.digest_into(covers.get(&payment.line_no).map_or(&[], Vec::as_slice), &mut digest);
-            }
-            if hex(&digest.finalize()) != expected {
+            if frozen_digest(&payments, &covers) != expected {
                 self.frozen.problems.push(format!("{}: 明细与提交时的摘要不符", run.code));
             }
         }

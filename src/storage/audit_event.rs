@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::engine::Tx;
 use super::error::StorageError;
+use crate::domain::text::hex;
 use crate::values;
 
 statements! {
@@ -61,15 +62,6 @@ impl AuditEvent {
         }
         hex(&digest.finalize())
     }
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Makes the head row of a new agency.

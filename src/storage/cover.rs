@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::engine::Tx;
 use super::error::StorageError;
-use super::payment::outcome_kind;
+use super::payment::{ALL_LINES, Lines, outcome_kind};
 use super::period;
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, OutcomeKind, PaymentState};
@@ -20,8 +20,8 @@ statements! {
                    AND o.line_no = c.line_no AND o.kind IN ('withheld', 'rejected', 'returned') \
                WHERE c.agency_code = $1 AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NULL \
                GROUP BY c.enrolment_no";
-    OF_RUN = "SELECT line_no, period, amount_fen, claim_fen, covered_fen FROM cover \
-              WHERE agency_code = $1 AND run_period = $2 AND run_no = $3 ORDER BY line_no, period";
+    OF_LINES = "SELECT line_no, period, amount_fen, claim_fen, covered_fen FROM cover \
+              WHERE agency_code = $1 AND run_period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, period";
     /// Sums per month and state; a state is told by run, file and last outcome together.
     BY_MONTH = "SELECT c.period, r.first_period, r.run_no, r.status, f.status, o.kind, COUNT(*), CAST(COALESCE(SUM(c.amount_fen), 0) AS BIGINT) \
                 FROM cover c \
@@ -86,8 +86,21 @@ fn parse_months(text: &str) -> Result<BTreeMap<Period, Money>, StorageError> {
 /// # Errors
 /// The database's.
 pub async fn of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<HashMap<i64, Vec<Cover>>, StorageError> {
-    let rows: Vec<(i64, i64, i64, i64, i64)> =
-        tx.fetch_all(OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
+    of_lines(tx, agency, run, ALL_LINES).await
+}
+
+/// What each payment of a stretch of a run covers.
+///
+/// # Errors
+/// The database's.
+pub async fn of_lines(
+    tx: &mut Tx,
+    agency: &str,
+    run: &Run,
+    lines: Lines,
+) -> Result<HashMap<i64, Vec<Cover>>, StorageError> {
+    let key = values![agency, run.periods.last.number(), run.no, lines.0, lines.1];
+    let rows: Vec<(i64, i64, i64, i64, i64)> = tx.fetch_all(OF_LINES, key).await?;
     let mut covers: HashMap<i64, Vec<Cover>> = HashMap::new();
     for (line_no, month, amount, claim, covered) in rows {
         covers.entry(line_no).or_default().push(Cover {

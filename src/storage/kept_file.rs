@@ -2,9 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::audit_event::hex;
 use super::engine::Tx;
 use super::error::StorageError;
+use crate::domain::text::hex;
 use crate::values;
 
 statements! {

@@ -14,8 +14,8 @@ use crate::domain::run::Run;
 use crate::values;
 
 statements! {
-    OF_RUN = "SELECT line_no, enrolment_no, beneficiary_no, citizen_number, name, bank_code, account_number, account_holder, amount_fen, offset_fen \
-              FROM payment WHERE agency_code = $1 AND period = $2 AND run_no = $3 ORDER BY line_no";
+    OF_LINES = "SELECT line_no, enrolment_no, beneficiary_no, citizen_number, name, bank_code, account_number, account_holder, amount_fen, offset_fen \
+              FROM payment WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no";
     /// Payments whose account is no longer the roster's: the run was prepared before the change.
     MOVED_ACCOUNTS = "SELECT p.line_no, p.name FROM payment p \
                       JOIN enrolment e ON e.agency_code = p.agency_code AND e.enrolment_no = p.enrolment_no \
@@ -30,8 +30,8 @@ statements! {
                            (SELECT v.made_by FROM enrolment_event v WHERE v.agency_code = e.agency_code AND v.enrolment_no = e.enrolment_no \
                                 AND v.kind = 'account' AND v.event_no <= $5 ORDER BY v.seq_no DESC LIMIT 1), \
                            (SELECT i.imported_by FROM roster_import i WHERE i.agency_code = e.agency_code AND i.import_no = e.import_no)))";
-    OUTCOMES_OF_RUN = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
-                       WHERE agency_code = $1 AND period = $2 AND run_no = $3 ORDER BY line_no, seq_no";
+    OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
+                       WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
     OUTCOMES = "SELECT period, run_no, line_no, seq_no, kind, reason_class, reason_text, outcome_on FROM payment_outcome \
                 WHERE agency_code = $1 ORDER BY period, run_no, line_no, seq_no";
     SUM_OF_RUN = "SELECT COUNT(*), CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT) FROM payment WHERE agency_code = $1 AND period = $2 AND run_no = $3";
@@ -145,7 +145,22 @@ pub async fn insert(
 /// # Errors
 /// The database's.
 pub async fn of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<Vec<Payment>, StorageError> {
-    let rows: Vec<Row> = tx.fetch_all(OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
+    of_lines(tx, agency, run, ALL_LINES).await
+}
+
+/// First and last line of a stretch of a run.
+pub type Lines = (i64, i64);
+
+/// Every line of a run.
+pub const ALL_LINES: Lines = (0, i64::MAX);
+
+/// The payments of a stretch of a run in line order.
+///
+/// # Errors
+/// The database's.
+pub async fn of_lines(tx: &mut Tx, agency: &str, run: &Run, lines: Lines) -> Result<Vec<Payment>, StorageError> {
+    let key = values![agency, run.periods.last.number(), run.no, lines.0, lines.1];
+    let rows: Vec<Row> = tx.fetch_all(OF_LINES, key).await?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
@@ -221,18 +236,25 @@ pub fn outcome_kind(code: &str) -> Result<OutcomeKind, StorageError> {
         .ok_or_else(|| StorageError::inconsistent("payment_outcome", code, "没有这种结果"))
 }
 
+/// Outcome rows by payment, in order.
+pub type Outcomes = HashMap<i64, Vec<StoredOutcome>>;
+
 /// Outcome rows of a run by payment, in order.
 ///
 /// # Errors
 /// The database's.
-pub async fn outcomes_of_run(
-    tx: &mut Tx,
-    agency: &str,
-    run: &Run,
-) -> Result<HashMap<i64, Vec<StoredOutcome>>, StorageError> {
-    let rows: Vec<StoredOutcome> =
-        tx.fetch_all(OUTCOMES_OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
-    let mut outcomes: HashMap<i64, Vec<StoredOutcome>> = HashMap::new();
+pub async fn outcomes_of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<Outcomes, StorageError> {
+    outcomes_of_lines(tx, agency, run, ALL_LINES).await
+}
+
+/// Outcome rows of a stretch of a run by payment, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn outcomes_of_lines(tx: &mut Tx, agency: &str, run: &Run, lines: Lines) -> Result<Outcomes, StorageError> {
+    let key = values![agency, run.periods.last.number(), run.no, lines.0, lines.1];
+    let rows: Vec<StoredOutcome> = tx.fetch_all(OUTCOMES_OF_LINES, key).await?;
+    let mut outcomes = Outcomes::new();
     for row in rows {
         outcomes.entry(row.line_no).or_default().push(row);
     }

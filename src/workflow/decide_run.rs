@@ -1,18 +1,17 @@
 //! Four eyes: submit, review, approve, send back, cancel. By different people, on the same bytes.
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::{Appropriation, Draw, PostingKind, draw_in_order};
 use crate::domain::money::Money;
+use crate::domain::payment::frozen_digest;
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
 use crate::office::Office;
 use crate::storage::appropriation::{self, PostingReason};
-use crate::storage::audit_event::hex;
 use crate::storage::{cover, payment, run};
 
 /// What a decision did.
@@ -33,13 +32,8 @@ pub struct Decided {
 pub async fn verify_frozen(step: &mut Step, run: &Run) -> Result<String, Failure> {
     let payments = payment::of_run(&mut step.tx, &step.agency, run).await?;
     let covers = cover::of_run(&mut step.tx, &step.agency, run).await?;
-    let mut digest = Sha256::new();
-    let mut total = Money::ZERO;
-    for payment in &payments {
-        payment.digest_into(covers.get(&payment.line_no).map_or(&[], Vec::as_slice), &mut digest);
-        total += payment.amount;
-    }
-    let digest = hex(&digest.finalize());
+    let digest = frozen_digest(&payments, &covers);
+    let total: Money = payments.iter().map(|p| p.amount).sum();
     let count = i64::try_from(payments.len()).unwrap_or(i64::MAX);
     let fits = count == run.payments && total == run.total && run.state.digest().is_none_or(|d| d == digest);
     if fits {

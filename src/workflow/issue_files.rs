@@ -15,7 +15,7 @@ use crate::domain::actor::Role;
 use crate::domain::appropriation::{PostingKind, split_over_draws};
 use crate::domain::bank::{Layout, ReasonClass};
 use crate::domain::money::Money;
-use crate::domain::payment::{OutcomeKind, Payment, PaymentRef};
+use crate::domain::payment::{OutcomeKind, Payment, PaymentRef, frozen_digest};
 use crate::domain::period::{PeriodRange, date_number};
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
@@ -207,6 +207,7 @@ async fn write_files(
     run: &Run,
     sent: &[&Payment],
 ) -> Result<Vec<IssuedFile>, Failure> {
+    let covers = cover::of_run(&mut step.tx, &step.agency, run).await?;
     let mut files = Vec::new();
     // Lines are in order of bank, so each bank is one stretch.
     for of_bank in sent.chunk_by(|a, b| a.bank_code == b.bank_code) {
@@ -215,7 +216,8 @@ async fn write_files(
         let count = parts.len();
         for (part, rows) in (1..).zip(parts) {
             let file_no = i64::try_from(files.len() + 1).unwrap_or(i64::MAX);
-            files.push(write_file(step, run, layout, (part, count), file_no, rows).await?);
+            let payments_digest = frozen_digest(rows.iter().copied(), &covers);
+            files.push(write_file(step, run, layout, (part, count), file_no, rows, payments_digest).await?);
         }
     }
     Ok(files)
@@ -236,6 +238,7 @@ async fn write_file(
     (part, parts): (usize, usize),
     file_no: i64,
     payments: &[&Payment],
+    payments_digest: String,
 ) -> Result<IssuedFile, Failure> {
     let bank_code = &payments[0].bank_code;
     let header = FileHeader {
@@ -273,6 +276,7 @@ async fn write_file(
         row_count: i64::try_from(payments.len()).unwrap_or(i64::MAX),
         total_fen: header.total.fen(),
         digest,
+        payments_digest,
         status: "written".into(),
         open_rows: 0,
         open_fen: 0,

@@ -4,30 +4,29 @@
 //! each row is matched by payment reference and compared; what does not fit becomes a finding and
 //! is neither success nor failure. Only a positive failure makes money payable again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::decide_run::verify_frozen;
 use super::issue_files::{class_of, move_money, payment_row};
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::PostingKind;
 use crate::domain::bank::{Layout, ReasonClass};
 use crate::domain::money::Money;
-use crate::domain::payment::{OutcomeKind, Payment, PaymentRef, PaymentState};
+use crate::domain::payment::{OutcomeKind, Payment, PaymentRef, PaymentState, frozen_digest};
 use crate::domain::period::date_from_number;
 use crate::domain::person_name::same_name;
 use crate::domain::run::{Run, RunState};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::formats::bank::neutral::{Answer, AnswerKind, AnswerRow, AnswerStatus, FileHeader, read_answer};
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
 use crate::storage::cover::payment_state;
 use crate::storage::finding::{self, NewFinding};
-use crate::storage::payment::{NewOutcome, StoredOutcome};
+use crate::storage::payment::{NewOutcome, Outcomes};
 use crate::storage::payment_file::{NewReturn, PaymentFile, Tally};
-use crate::storage::{hold, kept_file, payment, payment_file, run};
+use crate::storage::{cover, hold, kept_file, payment, payment_file, run};
 
 /// What an answer did.
 #[derive(Debug, Clone)]
@@ -71,13 +70,15 @@ pub async fn take_return(office: &Office, kind: AnswerKind, name: &str, bytes: &
         return Ok(Taken { already: Some(already), ..nothing(&run, &file) });
     }
     check_header(name, &answer, &run, &file)?;
-    verify_frozen(&mut step, &run).await?;
-    let payments = payment::of_run(&mut step.tx, &step.agency, &run).await?;
-    let outcomes = payment::outcomes_of_run(&mut step.tx, &step.agency, &run).await?;
+    let lines = (file.first_line_no, file.last_line_no);
+    let outcomes = payment::outcomes_of_lines(&mut step.tx, &step.agency, &run, lines).await?;
+    let mut payments = payment::of_lines(&mut step.tx, &step.agency, &run, lines).await?;
+    payments.retain(|p| !is_withheld(p, &outcomes));
+    verify_sent(&mut step, &run, &file, &payments).await?;
     let layout = office.banks.layout(&file.layout_code);
     let mut matching =
         Matching { agency: &step.agency, run: &run, file: &file, layout, on: step.on, result: Effect::default() };
-    let rows = matching.by_line(&answer, &payments, &outcomes);
+    let rows = matching.by_line(&answer, &payments);
     match kind {
         AnswerKind::Return => matching.take_rows(&rows, &payments, &outcomes)?,
         AnswerKind::LateReturn => matching.take_late_rows(&rows, &payments, &outcomes)?,
@@ -91,6 +92,22 @@ pub async fn take_return(office: &Office, kind: AnswerKind, name: &str, bytes: &
     });
     step.finish(&run.code, detail).await?;
     Ok(taken)
+}
+
+/// A withheld payment lies between the lines of its file but was never in it.
+fn is_withheld(payment: &Payment, outcomes: &Outcomes) -> bool {
+    outcomes.get(&payment.line_no).is_some_and(|o| o[0].kind == OutcomeKind::Withheld.code())
+}
+
+/// The payments of the file are still those that were sent.
+async fn verify_sent(step: &mut Step, run: &Run, file: &PaymentFile, payments: &[Payment]) -> Result<(), Failure> {
+    let lines = (file.first_line_no, file.last_line_no);
+    let covers = cover::of_lines(&mut step.tx, &step.agency, run, lines).await?;
+    if frozen_digest(payments, &covers) == file.payments_digest {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Internal, "RUN_TAMPERED", format!("文件 {} 的明细与报盘时不一致", file.name))
+        .hint("数据可能被程序以外的手段改动过，没有读入；请运行 fafang doctor"))
 }
 
 fn nothing(run: &Run, file: &PaymentFile) -> Taken {
@@ -128,9 +145,9 @@ async fn find_file(step: &mut Step, kind: AnswerKind, name: &str, answer: &Answe
 
 async fn run_of(step: &mut Step, file: &PaymentFile) -> Result<Run, Failure> {
     let runs = run::list(&mut step.tx, &step.agency, None).await?;
-    runs.into_iter().find(|r| r.no == file.run_no).ok_or_else(|| {
-        Failure::new(crate::failure::Kind::Internal, "INCONSISTENT", format!("文件 {} 没有批次", file.file_ref))
-    })
+    runs.into_iter()
+        .find(|r| r.no == file.run_no)
+        .ok_or_else(|| Failure::new(Kind::Internal, "INCONSISTENT", format!("文件 {} 没有批次", file.file_ref)))
 }
 
 /// Head of the answer against the file that was sent: run, part, date, count, sum.
@@ -196,8 +213,6 @@ struct Matching<'a> {
     result: Effect,
 }
 
-type Outcomes = HashMap<i64, Vec<StoredOutcome>>;
-
 /// What the bank says of one payment, after everything that does not fit was made a finding.
 enum Verdict<'a> {
     Credited(&'a AnswerRow),
@@ -212,18 +227,8 @@ impl<'a> Matching<'a> {
         self.result.findings.push(NewFinding { code, line_no, amount, message });
     }
 
-    fn is_in_file(&self, payment: &Payment, outcomes: &Outcomes) -> bool {
-        let withheld = outcomes.get(&payment.line_no).is_some_and(|o| o[0].kind == OutcomeKind::Withheld.code());
-        (self.file.first_line_no..=self.file.last_line_no).contains(&payment.line_no) && !withheld
-    }
-
     /// Rows of the answer by payment; rows that are no payment of this file become findings.
-    fn by_line(
-        &mut self,
-        answer: &'a Answer,
-        payments: &[Payment],
-        outcomes: &Outcomes,
-    ) -> BTreeMap<i64, Vec<&'a AnswerRow>> {
+    fn by_line(&mut self, answer: &'a Answer, payments: &[Payment]) -> BTreeMap<i64, Vec<&'a AnswerRow>> {
         let mut rows: BTreeMap<i64, Vec<&AnswerRow>> = BTreeMap::new();
         for row in &answer.rows {
             let reference: Option<PaymentRef> = row.payment_ref.parse().ok();
@@ -231,10 +236,8 @@ impl<'a> Matching<'a> {
                 r.agency_code == self.agency && r.run_no == self.run.no && r.run_period == self.run.periods.last
             });
             let line_no = own.map(|r| r.line_no);
-            let known = line_no
-                .and_then(|n| payments.binary_search_by_key(&n, |p| p.line_no).ok())
-                .map(|at| &payments[at])
-                .filter(|p| self.is_in_file(p, outcomes));
+            let known =
+                line_no.and_then(|n| payments.binary_search_by_key(&n, |p| p.line_no).ok()).map(|at| &payments[at]);
             match known {
                 Some(payment) => rows.entry(payment.line_no).or_default().push(row),
                 None => self.finding(
@@ -261,7 +264,10 @@ impl<'a> Matching<'a> {
         if rows.len() > 1 {
             let numbers: Vec<String> = rows.iter().map(|r| r.row.to_string()).collect();
             let place = format!("第{}行 明细 {} 重复", numbers.join("、"), sent.payment_ref);
-            if rows.iter().any(|r| r.status != row.status || r.amount != row.amount || r.account != row.account) {
+            let said = |r: &AnswerRow| {
+                (r.status.clone(), r.amount.clone(), r.account.clone(), r.holder.clone(), r.reason_code.clone())
+            };
+            if rows.iter().any(|r| said(r) != said(row) || r.line_no != row.line_no) {
                 self.finding("RETURN_ROWS_CONTRADICT", line, payment.amount, format!("{place}且结果不同，按未决处理"));
                 return Verdict::Open("回盘重复且矛盾".into());
             }
@@ -351,9 +357,6 @@ impl<'a> Matching<'a> {
     ) -> Result<(), Failure> {
         let first = !self.file.is_answered();
         for payment in payments {
-            if !self.is_in_file(payment, outcomes) {
-                continue;
-            }
             let state = self.state(payment, outcomes)?;
             let verdict = match rows.get(&payment.line_no) {
                 Some(rows) => self.verdict(payment, rows),
