@@ -41,7 +41,7 @@ pub async fn run(args: BackupArgs, desk: &Desk) -> Answer {
 pub async fn restore(args: RestoreArgs, config: &Config, out: Output) -> Answer {
     let target = Path::new(sqlite_path(&config.database));
     if config.database.starts_with("postgres") {
-        return Err(Failure::refused("WRONG_ENGINE", "PostgreSQL 请用 pg_restore 恢复"));
+        return Err(Failure::refused("WRONG_ENGINE", "PostgreSQL 请用它自带的工具恢复"));
     }
     if target.exists() {
         return Err(Failure::conflict("FILE_EXISTS", format!("{} 已存在", target.display())).hint("先把现有数据库移走"));

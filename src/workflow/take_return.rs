@@ -106,8 +106,12 @@ async fn verify_sent(step: &mut Step, run: &Run, file: &PaymentFile, payments: &
     if frozen_digest(payments, &covers) == file.payments_digest {
         return Ok(());
     }
-    Err(Failure::new(Kind::Internal, "RUN_TAMPERED", format!("文件 {} 的明细与报盘时不一致", file.name))
-        .hint("数据可能被程序以外的手段改动过，没有读入；请运行 fafang doctor"))
+    Err(Failure::new(
+        Kind::Internal,
+        "RUN_TAMPERED",
+        format!("批次 {} 文件 {} 的明细与报盘时不一致", run.code, file.name),
+    )
+    .hint("数据可能被程序以外的手段改动过，没有读入；请运行 fafang doctor"))
 }
 
 fn nothing(run: &Run, file: &PaymentFile) -> Taken {

@@ -24,7 +24,10 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
 const ROOT_FILE: &[&str] = &["domain", "formats", "storage", "clock", "failure"];
 
 /// The story of a whole year is told with the office's own verbs.
-const STORY: (&str, &[&str]) = ("src/training/county_year.rs", &["workflow", "office", "failure", "reports"]);
+const STORY: (&str, &[&str]) = (
+    "src/training/county_year.rs",
+    &["workflow", "office", "failure", "reports", "exchange", "clock", "calculation", "storage"],
+);
 
 /// No file is longer.
 const MOST_LINES: usize = 1_300;
@@ -305,7 +308,7 @@ fn planted_arrows_are_caught() {
         ("src/formats/a.rs", "use crate::calculation::claim;", "calculation"),
         ("src/storage/a.rs", "use crate::failure::Failure;", "failure"),
         ("src/training/a.rs", "use crate::workflow::step;", "workflow"),
-        ("src/training/county_year.rs", "use crate::storage::run;", "storage"),
+        ("src/training/county_year.rs", "use crate::cli::output;", "cli"),
         ("src/office.rs", "use crate::workflow::step;", "workflow"),
         ("src/workflow/a.rs", "use crate::{\n    reports::doctor,\n};", "reports"),
         ("src/workflow/a.rs", "pub(in crate::cli) fn f() {}", "cli"),

@@ -11,7 +11,7 @@ use fafang::workflow::issue_files::issue_files;
 use crate::support::{AGENCY, TestOffice, on_both_engines, paper, person, refused};
 
 /// Changes a payment, and puts it back.
-const TAMPERINGS: [(&str, &str); 4] = [
+const TAMPERINGS: [(&str, &str); 5] = [
     (
         "UPDATE payment SET amount_fen = 99900 WHERE agency_code = $1 AND line_no = 1",
         "UPDATE payment SET amount_fen = 12000 WHERE agency_code = $1 AND line_no = 1",
@@ -25,6 +25,11 @@ const TAMPERINGS: [(&str, &str); 4] = [
         "UPDATE payment SET account_holder = account_holder || '甲' WHERE agency_code = $1 AND line_no = 2",
         "UPDATE payment SET account_holder = SUBSTR(account_holder, 1, LENGTH(account_holder) - 1) \
          WHERE agency_code = $1 AND line_no = 2",
+    ),
+    // The month that a payment covers: the bank would not notice.
+    (
+        "UPDATE cover SET period = 202512 WHERE agency_code = $1 AND line_no = 2",
+        "UPDATE cover SET period = 202601 WHERE agency_code = $1 AND line_no = 2",
     ),
     // Two amounts, so that the sum is the same.
     (
