@@ -258,7 +258,10 @@ impl<'a> Matching<'a> {
         if rows.len() > 1 {
             let numbers: Vec<String> = rows.iter().map(|r| r.row.to_string()).collect();
             let place = format!("第{}行 明细 {} 重复", numbers.join("、"), sent.payment_ref);
-            if rows.iter().any(|r| r.status != row.status || r.amount != row.amount || r.account != row.account) {
+            let said = |r: &AnswerRow| {
+                (r.status.clone(), r.amount.clone(), r.account.clone(), r.holder.clone(), r.reason_code.clone())
+            };
+            if rows.iter().any(|r| said(r) != said(row) || r.line_no != row.line_no) {
                 self.finding("RETURN_ROWS_CONTRADICT", line, payment.amount, format!("{place}且结果不同，按未决处理"));
                 return Verdict::Open("回盘重复且矛盾".into());
             }
