@@ -9,3 +9,4 @@ mod support;
 mod house;
 mod journey;
 mod storage;
+mod years;
