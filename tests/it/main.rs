@@ -10,3 +10,4 @@ mod cli;
 mod house;
 mod journey;
 mod storage;
+mod years;
