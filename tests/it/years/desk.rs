@@ -247,6 +247,8 @@ impl Walk {
             if has_account {
                 person.account = row.account.clone();
                 person.set_by = name.to_string();
+                let answered = self.model.holds.iter_mut().filter(|h| h.who == row.who && h.by_account);
+                answered.for_each(|h| h.is_open = false);
             }
             person.category = row.category;
             if has_first || has_last {

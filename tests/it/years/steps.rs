@@ -686,7 +686,12 @@ impl Walk {
                 "UPDATE payment SET bank_code = SUBSTR(bank_code, 1, LENGTH(bank_code) - 1)",
             ),
         ][field];
-        let line = i64::try_from(pick % self.model.runs[run].lines.len() + 1).unwrap();
+        // An answer is checked against the payments of its own file; the steps before, against all.
+        let lines = match self.model.runs[run].state {
+            RunState::Issued => self.model.runs[run].files[0].lines.clone(),
+            _ => (0..self.model.runs[run].lines.len()).collect(),
+        };
+        let line = i64::try_from(lines[pick % lines.len()] + 1).unwrap();
         self.behind_the_back(change, run, line).await;
         let mut dice = Dice::new(0);
         let before = self.version().await;
