@@ -134,6 +134,7 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
     if roster.has_errors() {
         return Err(rejected(&table, &roster, input.file_name));
     }
+    overruled_last_months(&mut roster, &in_force);
     let plan = Plan::of(&scheme, &roster, &in_force);
     let imported = plan.summary(&roster, &in_force);
     if input.dry_run {
@@ -355,11 +356,39 @@ fn differences(scheme: &Scheme, row: &RosterRow, enrolment: &Enrolment) -> Vec<D
     if row.first.max(scheme.first) != enrolment.entitlement.first.max(scheme.first) {
         found.push(Difference::FirstMonth);
     }
-    // A roster without a last month does not undo a stop: that needs its own change.
-    if row.last.is_some() && row.last != enrolment.entitlement.last {
+    // A roster without a last month does not undo a stop, and one with another month does not
+    // overrule a death or other stop that was registered: that needs its own change.
+    if row.last.is_some() && row.last != enrolment.entitlement.last && !is_stopped_otherwise(enrolment) {
         found.push(Difference::LastMonth);
     }
     found
+}
+
+/// Stopped for a reason of its own, not by a roster's last month.
+fn is_stopped_otherwise(enrolment: &Enrolment) -> bool {
+    enrolment.entitlement.stop_reason.is_some_and(|reason| reason != StopReason::Roster)
+}
+
+/// Tells of rows whose last month a registered stop overrules.
+fn overruled_last_months(roster: &mut Roster, in_force: &[Enrolment]) {
+    let stopped: HashMap<&str, &Enrolment> =
+        in_force.iter().filter(|e| is_stopped_otherwise(e)).map(|e| (e.citizen_number.as_str(), e)).collect();
+    for row in &roster.rows {
+        let Some(enrolment) = stopped.get(row.citizen_number.as_str()) else { continue };
+        if row.last.is_some() && row.last != enrolment.entitlement.last {
+            let reason = enrolment.entitlement.stop_reason.map_or("", StopReason::title);
+            let until = enrolment.entitlement.last.map_or_else(String::new, |p| p.to_string());
+            roster.findings.push(RowFinding {
+                row: row.row,
+                column: "享受终止月".into(),
+                code: "STOP_OVERRULES",
+                found: format!("{}，已登记停发（{reason}，最后一个月 {until}），名册不改变停发", row.name),
+                expected: String::new(),
+                severity: Severity::Warning,
+                hint: "需要更正停发时用 change stop".into(),
+            });
+        }
+    }
 }
 
 impl Difference {
@@ -393,12 +422,10 @@ impl Difference {
             Difference::Category => enrolment::set_category(tx, agency, old.no, &row.category, *event_no).await?,
             // Both months are set from the row, so the order of the two events does not matter.
             Difference::FirstMonth | Difference::LastMonth => {
-                let last = row.last.or(old.entitlement.last);
-                let stop_reason = if row.last.is_some() && row.last != old.entitlement.last {
-                    Some(StopReason::Roster)
-                } else {
-                    old.entitlement.stop_reason
-                };
+                let from_row =
+                    row.last.filter(|last| Some(*last) != old.entitlement.last && !is_stopped_otherwise(old));
+                let last = from_row.or(old.entitlement.last);
+                let stop_reason = from_row.map(|_| StopReason::Roster).or(old.entitlement.stop_reason);
                 let entitlement = Entitlement {
                     first: row.first,
                     last,

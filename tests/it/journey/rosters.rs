@@ -1,9 +1,12 @@
 //! Rosters: the wanted state of the people, all or nothing, and never a silent stop.
 
+use fafang::domain::enrolment::StopReason;
 use fafang::domain::finding::Severity;
 use fafang::failure::Kind;
+use fafang::training::simulated_bank::Forced;
+use fafang::workflow::change_enrolment::stop;
 
-use crate::support::{Row, on_both_engines, paper, refused};
+use crate::support::{Row, day, on_both_engines, paper, person, refused, yuan};
 
 #[tokio::test]
 async fn the_same_roster_twice_changes_nothing_and_says_so() {
@@ -152,6 +155,47 @@ async fn a_file_that_is_no_roster_is_refused() {
         refused(office.changes_nothing(unknown).await, "UNKNOWN_SCHEME");
         let early = office.try_prepare("2026-01", fafang::domain::run::RunKind::Regular);
         refused(office.changes_nothing(early).await, "EMPTY_ROSTER");
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_roster_does_not_bring_the_dead_back() {
+    on_both_engines(async |office| {
+        let people = office.neighbours(3);
+        office.import(&people).await;
+        let who = person(&people[1]);
+        stop(&office.as_maker(), who, StopReason::Death, day("2026-02-10"), "死亡证明").await.unwrap();
+        let mut later = people.clone();
+        later[1].last = "2026-12".into();
+        later[2].last = "2026-06".into();
+        let imported = office.import(&later).await;
+        assert_eq!((imported.changed, imported.unchanged), (1, 2));
+        let told: Vec<_> = imported.findings.iter().map(|f| (f.row, f.code, f.severity)).collect();
+        assert_eq!(told, [(3, "STOP_OVERRULES", Severity::Warning)]);
+        let run = office.prepare("2026-04").await.run;
+        // Two people for four months, and two months of the third.
+        assert_eq!((run.payments, run.total), (3, yuan(120 * 10)));
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_account_on_the_roster_answers_the_hold_on_the_old_one() {
+    on_both_engines(async |office| {
+        let people = office.neighbours(4);
+        office.import(&people[..3]).await;
+        let bank = office.good_bank().with_answer(people[1].account.clone(), Forced::Reject("3018".into()));
+        office.pay("2026-01", &bank).await;
+        assert_eq!(office.holds().await.len(), 1);
+        let mut mended = people[..3].to_vec();
+        mended[1].account.clone_from(&people[3].account);
+        office.import(&mended).await;
+        assert!(office.holds().await.is_empty());
+        let run = office.prepare("2026-02").await.run;
+        assert_eq!((run.payments, run.total), (3, yuan(120 * 4)));
         office.doctor().await;
     })
     .await;

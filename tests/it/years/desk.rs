@@ -243,7 +243,8 @@ impl Walk {
             let has_account = person.account != row.account;
             let has_category = person.category != row.category;
             let has_first = person.first.max(FIRST) != row.first.max(FIRST);
-            let has_last = row.last.is_some() && row.last != person.last;
+            let is_stopped = person.reason.is_some_and(|reason| reason != StopReason::Roster);
+            let has_last = row.last.is_some() && row.last != person.last && !is_stopped;
             if has_account {
                 person.account = row.account.clone();
                 person.set_by = name.to_string();
