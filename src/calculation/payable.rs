@@ -1,6 +1,8 @@
 //! What is payable: claims minus cover, over all months up to now.
 //!
-//!     payable(enrolment, period) = claim − cover,   cover = Σ in flight + Σ credited
+//! ```text
+//! payable(enrolment, period) = claim − cover,   cover = Σ in flight + Σ credited
+//! ```
 //!
 //! A rejected payment, a resumed suspension, a late enrolment, a standard that rises with effect
 //! from January are all this one subtraction. Where cover is greater than the claim, that is an

@@ -36,6 +36,18 @@ pub struct Account {
     pub holder: String,
 }
 
+impl Account {
+    /// For screens and messages: the number masked.
+    pub fn masked(&self) -> String {
+        format!("{} {} {}", self.bank_code, self.number.masked(), self.holder)
+    }
+
+    /// For the person's own history: the number whole, or nobody could tell later where money went.
+    pub fn whole(&self) -> String {
+        format!("{} {} {}", self.bank_code, self.number.as_str(), self.holder)
+    }
+}
+
 /// From when to when someone is entitled, and when not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entitlement {

@@ -102,11 +102,6 @@ impl PersonMonth {
         (self.covered() - self.claim.amount()).at_least_zero()
     }
 
-    /// Sum of attempts that ended in a state.
-    pub fn sum_of(&self, state: PaymentState) -> Money {
-        self.traces.iter().filter(|t| t.state == state).map(|t| t.amount).sum()
-    }
-
     /// Why it is not covered; `None` when it is.
     pub fn why_uncovered(&self, hold: Option<&Hold>) -> Option<Uncovered> {
         if self.uncovered().is_zero() {

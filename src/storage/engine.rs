@@ -453,7 +453,3 @@ fn escape_for_copy(text: &str, out: &mut String) {
         }
     }
 }
-
-// Named so that the argument types of both engines are spelled once.
-#[expect(dead_code, reason = "documents which argument types the macros bind to")]
-type Arguments = (SqliteArguments, PgArguments);

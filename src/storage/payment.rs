@@ -34,7 +34,6 @@ statements! {
                        WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
     OUTCOMES = "SELECT period, run_no, line_no, seq_no, kind, reason_class, reason_text, outcome_on FROM payment_outcome \
                 WHERE agency_code = $1 ORDER BY period, run_no, line_no, seq_no";
-    SUM_OF_RUN = "SELECT COUNT(*), CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT) FROM payment WHERE agency_code = $1 AND period = $2 AND run_no = $3";
 }
 
 #[derive(sqlx::FromRow)]
@@ -162,15 +161,6 @@ pub async fn of_lines(tx: &mut Tx, agency: &str, run: &Run, lines: Lines) -> Res
     let key = values![agency, run.periods.last.number(), run.no, lines.0, lines.1];
     let rows: Vec<Row> = tx.fetch_all(OF_LINES, key).await?;
     Ok(rows.into_iter().map(Into::into).collect())
-}
-
-/// Number and sum of a run's payments, counted anew.
-///
-/// # Errors
-/// The database's.
-pub async fn sum_of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<(i64, Money), StorageError> {
-    let (count, fen): (i64, i64) = tx.fetch_one(SUM_OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
-    Ok((count, Money(fen)))
 }
 
 /// Line and name of payments whose account differs from the roster in force.

@@ -10,20 +10,23 @@ use crate::domain::period::date_number;
 use crate::domain::run::Run;
 use crate::values;
 
+/// What a row is read from, in every query.
+macro_rules! columns {
+    () => {
+        "period, run_no, file_no, file_ref, name, bank_code, layout_code, part, parts, pay_date, \
+         first_line_no, last_line_no, row_count, total_fen, digest, payments_digest, status, open_rows, \
+         open_fen, credited_rows, credited_fen, rejected_rows, rejected_fen, returned_rows, returned_fen"
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO payment_file (agency_code, period, run_no, file_no, file_ref, name, bank_code, layout_code, part, parts, pay_date, \
               first_line_no, last_line_no, row_count, total_fen, digest, payments_digest, status, open_rows, open_fen, credited_rows, credited_fen, \
               rejected_rows, rejected_fen, returned_rows, returned_fen, event_no) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 'written', $14, $15, 0, 0, 0, 0, 0, 0, $18)";
-    OF_RUN = "SELECT period, run_no, file_no, file_ref, name, bank_code, layout_code, part, parts, pay_date, first_line_no, last_line_no, \
-              row_count, total_fen, digest, payments_digest, status, open_rows, open_fen, credited_rows, credited_fen, rejected_rows, rejected_fen, \
-              returned_rows, returned_fen FROM payment_file WHERE agency_code = $1 AND period = $2 AND run_no = $3 ORDER BY file_no";
-    LIST = "SELECT period, run_no, file_no, file_ref, name, bank_code, layout_code, part, parts, pay_date, first_line_no, last_line_no, \
-            row_count, total_fen, digest, payments_digest, status, open_rows, open_fen, credited_rows, credited_fen, rejected_rows, rejected_fen, \
-            returned_rows, returned_fen FROM payment_file WHERE agency_code = $1 ORDER BY run_no, file_no";
-    BY_REF = "SELECT period, run_no, file_no, file_ref, name, bank_code, layout_code, part, parts, pay_date, first_line_no, last_line_no, \
-              row_count, total_fen, digest, payments_digest, status, open_rows, open_fen, credited_rows, credited_fen, rejected_rows, rejected_fen, \
-              returned_rows, returned_fen FROM payment_file WHERE agency_code = $1 AND file_ref = $2";
+    OF_RUN = concat!("SELECT ", columns!(), " FROM payment_file WHERE agency_code = $1 AND period = $2 AND run_no = $3 ORDER BY file_no");
+    LIST = concat!("SELECT ", columns!(), " FROM payment_file WHERE agency_code = $1 ORDER BY run_no, file_no");
+    BY_REF = concat!("SELECT ", columns!(), " FROM payment_file WHERE agency_code = $1 AND file_ref = $2");
     ANSWER = "UPDATE payment_file SET status = 'answered', open_rows = open_rows - $5 - $7, open_fen = open_fen - $6 - $8, \
               credited_rows = credited_rows + $5, credited_fen = credited_fen + $6, \
               rejected_rows = rejected_rows + $7, rejected_fen = rejected_fen + $8 \

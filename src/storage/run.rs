@@ -1,7 +1,5 @@
 //! Runs. A run moves only by `UPDATE … WHERE status = expected`: one row, or a conflict.
 
-use chrono::NaiveDate;
-
 use super::engine::Tx;
 use super::error::StorageError;
 use super::{date, period};
@@ -11,19 +9,23 @@ use crate::domain::period::{Period, PeriodRange, date_number};
 use crate::domain::run::{Run, RunKind, RunState, Signed, Submitted};
 use crate::values;
 
+/// What a row is read from, in every query.
+macro_rules! columns {
+    () => {
+        "period, run_no, run_code, scheme_code, scheme_version, kind, first_period, payment_count, \
+         total_fen, status, prepared_by, prepared_on, prepared_at, prepared_event_no, submitted_by, \
+         submitted_on, submitted_at, digest, reviewed_by, reviewed_on, reviewed_at, approved_by, \
+         approved_on, approved_at, issued_by, issued_on, issued_at, ended_by, ended_on, ended_at, \
+         ended_reason"
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO run (agency_code, period, run_no, run_code, scheme_code, scheme_version, kind, first_period, payment_count, \
               total_fen, status, prepared_by, prepared_on, prepared_at, prepared_event_no) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'prepared', $11, $12, $13, $14)";
-    BY_CODE = "SELECT period, run_no, run_code, scheme_code, scheme_version, kind, first_period, payment_count, total_fen, status, \
-               prepared_by, prepared_on, prepared_at, prepared_event_no, submitted_by, submitted_on, submitted_at, digest, \
-               reviewed_by, reviewed_on, reviewed_at, approved_by, approved_on, approved_at, issued_by, issued_on, issued_at, \
-               ended_by, ended_on, ended_at, ended_reason FROM run WHERE agency_code = $1 AND run_code = $2";
-    LIST = "SELECT period, run_no, run_code, scheme_code, scheme_version, kind, first_period, payment_count, total_fen, status, \
-            prepared_by, prepared_on, prepared_at, prepared_event_no, submitted_by, submitted_on, submitted_at, digest, \
-            reviewed_by, reviewed_on, reviewed_at, approved_by, approved_on, approved_at, issued_by, issued_on, issued_at, \
-            ended_by, ended_on, ended_at, ended_reason FROM run \
-            WHERE agency_code = $1 AND (CAST($2 AS TEXT) IS NULL OR scheme_code = $2) ORDER BY run_no";
+    BY_CODE = concat!("SELECT ", columns!(), " FROM run WHERE agency_code = $1 AND run_code = $2");
+    LIST = concat!("SELECT ", columns!(), " FROM run WHERE agency_code = $1 AND (CAST($2 AS TEXT) IS NULL OR scheme_code = $2) ORDER BY run_no");
     CODES_OF_PERIOD = "SELECT COUNT(*) FROM run WHERE agency_code = $1 AND scheme_code = $2 AND period = $3";
     /// Every column that a state decides, in one move.
     MOVE = "UPDATE run SET status = $5, submitted_by = $6, submitted_on = $7, submitted_at = $8, digest = $9, \
@@ -235,9 +237,4 @@ pub async fn move_from(tx: &mut Tx, agency: &str, run: &Run, from: &RunState) ->
         )
         .await?;
     Ok(moved == 1)
-}
-
-/// Business date of the approval, once there is one.
-pub fn approved_on(run: &Run) -> Option<NaiveDate> {
-    run.state.signed().map(|s| s.approved.on)
 }

@@ -231,14 +231,13 @@ pub async fn change_account(
         return Err(Failure::refused("ACCOUNT_IN_USE", format!("{} 已是另一人的账号", account.number))
             .hint("确需使用他人账户时，用 --relation 写明关系"));
     }
-    let show = |a: &Account| format!("{} {} {}", a.bank_code, a.number, a.holder);
-    let (old, now) = (show(&enrolment.account), show(&account));
-    store(&mut step, &enrolment, EventKind::Account, None, None, (reason, old, now.clone())).await?;
+    let words = (reason, enrolment.account.whole(), account.whole());
+    store(&mut step, &enrolment, EventKind::Account, None, None, words).await?;
     let Step { tx, agency, actor, on, event_no, .. } = &mut step;
     let mark = enrolment::ChangeMark { by: &actor.name, on: *on, event_no: *event_no };
     enrolment::set_account(tx, agency, enrolment.no, &account, new.relation, mark).await?;
     let cleared = clear_answered_holds(&mut step, enrolment.beneficiary_no, &format!("账户已变更: {reason}")).await?;
-    finish(step, &scheme, &enrolment, format!("账户变更为 {now}（{reason}）"), cleared).await
+    finish(step, &scheme, &enrolment, format!("账户变更为 {}（{reason}）", account.masked()), cleared).await
 }
 
 /// Clears the holds on a person that a new account answers; their numbers.

@@ -393,10 +393,9 @@ fn overruled_last_months(roster: &mut Roster, in_force: &[Enrolment]) {
 
 impl Difference {
     fn words(&self, row: &RosterRow, enrolment: &Enrolment) -> (&'static str, String, String) {
-        let account = |a: &crate::domain::enrolment::Account| format!("{} {} {}", a.bank_code, a.number, a.holder);
         let month = |p: Option<Period>| p.map_or_else(|| "无".to_string(), |p| p.to_string());
         match self {
-            Difference::Account => ("账户", account(&enrolment.account), account(&row.account)),
+            Difference::Account => ("账户", enrolment.account.masked(), row.account.masked()),
             Difference::Category => ("人员类别", enrolment.category.clone(), row.category.clone()),
             Difference::FirstMonth => ("享受起始月", enrolment.entitlement.first.to_string(), row.first.to_string()),
             Difference::LastMonth => ("享受终止月", month(enrolment.entitlement.last), month(row.last)),
@@ -404,7 +403,13 @@ impl Difference {
     }
 
     async fn store(&self, step: &mut Step, row: &RosterRow, old: &Enrolment) -> Result<(), Failure> {
-        let (_, old_value, new_value) = self.words(row, old);
+        // A history with a masked account could not tell later where the money went.
+        let (old_value, new_value) = if matches!(self, Difference::Account) {
+            (old.account.whole(), row.account.whole())
+        } else {
+            let (_, old_value, new_value) = self.words(row, old);
+            (old_value, new_value)
+        };
         let (kind, period) = match self {
             Difference::Account => (EventKind::Account, None),
             Difference::Category => (EventKind::Category, None),

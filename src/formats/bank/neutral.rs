@@ -26,13 +26,13 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use encoding_rs::{DecoderResult, GB18030};
 
 use crate::domain::bank::Layout;
 use crate::domain::money::Money;
 use crate::domain::period::{PeriodRange, date_from_number, date_number};
 use crate::domain::person_name::masked_name;
 use crate::domain::text::mask_middle;
+use crate::formats::charset::{self, Charset, CharsetError, Unmappable};
 
 /// Longest line read: far beyond any real one, so a file of another kind is refused early.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -269,19 +269,9 @@ pub enum ReadError {
     /// No bytes, or blank lines only.
     #[error("文件为空，应有文件头、明细和文件尾\n请重新取文件")]
     Empty,
-    /// A NUL byte at this place (from 0): no text, or UTF-16.
-    #[error("第 {0} 字节是 00，不是文本文件（或是 UTF-16），应为 GB18030 文本\n请让银行按 GB18030 重新提供")]
-    NulByte(usize),
     /// Bytes that are no GB18030 (or no UTF-8 after its mark).
-    #[error("第 {row} 行（第 {offset} 字节）不是 {expected} 编码\n请让银行按 GB18030 重新提供，不要用编辑器另存")]
-    Encoding {
-        /// Line of the file, from 1.
-        row: usize,
-        /// Place in the file, from 0.
-        offset: usize,
-        /// What the file claims to be.
-        expected: &'static str,
-    },
+    #[error("{0}\n请让银行按 GB18030 重新提供，不要用编辑器另存")]
+    Charset(CharsetError),
     /// Text that is UTF-8 but does not say so. Read as GB18030 its names would be other names.
     #[error("文件是没有标记（BOM）的 UTF-8，应为 GB18030\n请让银行按 GB18030 重新提供，或存为带 BOM 的 UTF-8")]
     UnmarkedUtf8,
@@ -374,8 +364,8 @@ impl ReadError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Empty => "BANK_FILE_EMPTY",
-            Self::NulByte(_) => "BANK_FILE_NUL",
-            Self::Encoding { .. } | Self::UnmarkedUtf8 => "BANK_FILE_ENCODING",
+            Self::Charset(CharsetError::Nul { .. }) => "BANK_FILE_NUL",
+            Self::Charset(_) | Self::UnmarkedUtf8 => "BANK_FILE_ENCODING",
             Self::LineTooLong { .. } => "BANK_FILE_LINE_TOO_LONG",
             Self::WrongKind { .. } => "BANK_FILE_WRONG_KIND",
             Self::NoHeader { .. } => "BANK_FILE_NO_HEADER",
@@ -437,7 +427,7 @@ pub fn write_payment_file(
         ] {
             refusals.text(line_no, field, text, is_needed);
         }
-        let bytes = encode(&row.holder).map_or(0, |b| b.len());
+        let bytes = gb18030(&row.holder).map_or(0, |b| b.len());
         if bytes > layout.name_bytes {
             let masked = masked_name(&row.holder);
             refusals.add(line_no, "户名", Problem::TooLong { masked, bytes, limit: layout.name_bytes });
@@ -536,9 +526,8 @@ impl Refusals {
         } else if text.trim() != text {
             self.add(line_no, field, Problem::Padded);
         }
-        if encode(text).is_none() {
-            let found = text.chars().find(|c| encode(c.encode_utf8(&mut [0; 4])).is_none());
-            self.add(line_no, field, Problem::Unencodable(found.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        if let Err(unmappable) = gb18030(text) {
+            self.add(line_no, field, Problem::Unencodable(unmappable.character));
         }
     }
 
@@ -558,21 +547,13 @@ impl Refusals {
     /// The bytes, if nothing stands against them.
     fn bytes(mut self, text: &str) -> Result<Vec<u8>, Vec<CannotWrite>> {
         if self.0.is_empty() {
-            if let Some(bytes) = encode(text) {
+            if let Ok(bytes) = gb18030(text) {
                 return Ok(bytes);
             }
             self.add(0, "文件", Problem::Unencodable(char::REPLACEMENT_CHARACTER));
         }
         Err(self.0)
     }
-}
-
-/// GB18030, only if it can be decoded back to the very same text. (The encoder would otherwise
-/// write `&#…;`, and gives some private-use characters the code of another character.)
-fn encode(text: &str) -> Option<Vec<u8>> {
-    let (bytes, _, has_replaced) = GB18030.encode(text);
-    let is_same = GB18030.decode_without_bom_handling_and_without_replacement(&bytes).is_some_and(|back| back == text);
-    (!has_replaced && is_same).then(|| bytes.into_owned())
 }
 
 fn is_readable(amount: Money) -> bool {
@@ -648,7 +629,7 @@ pub fn read_payment_file(bytes: &[u8]) -> Result<(FileHeader, Vec<PaymentRow>), 
         line.confirms(at, rows.len(), total, ["笔数", "总金额"])?;
     }
     let written = payment_text(&header, &rows);
-    if encode(&written).as_deref() != Some(bytes) {
+    if gb18030(&written).ok().as_deref() != Some(bytes) {
         let same = text.lines().zip(written.lines()).take_while(|(a, b)| a == b).count();
         return Err(ReadError::Altered(same + 1));
     }
@@ -697,30 +678,14 @@ pub fn read_answer(bytes: &[u8]) -> Result<Answer, ReadError> {
     Ok(Answer { kind, header, rows })
 }
 
+fn gb18030(text: &str) -> Result<Vec<u8>, Unmappable> {
+    charset::encode(text, Charset::Gb18030)
+}
+
 /// The whole file as text: GB18030, or UTF-8 if it carries the mark.
 fn decode(bytes: &[u8]) -> Result<String, ReadError> {
-    if let Some(offset) = bytes.iter().position(|b| *b == 0) {
-        return Err(ReadError::NulByte(offset));
-    }
-    let wrong = |offset: usize, expected| {
-        // A line feed is never part of a longer character, so lines can be counted in bytes.
-        let row = 1 + bytes.iter().take(offset).filter(|b| **b == b'\n').count();
-        ReadError::Encoding { row, offset, expected }
-    };
-    if let Some(utf8) = bytes.strip_prefix(b"\xEF\xBB\xBF") {
-        return std::str::from_utf8(utf8).map(ToString::to_string).map_err(|e| wrong(e.valid_up_to() + 3, "UTF-8"));
-    }
-    let mut decoder = GB18030.new_decoder_without_bom_handling();
-    let room = decoder.max_utf8_buffer_length_without_replacement(bytes.len());
-    let mut text = String::with_capacity(room.unwrap_or_default());
-    match decoder.decode_to_string_without_replacement(bytes, &mut text, true) {
-        (DecoderResult::InputEmpty, _) => Ok(text),
-        (DecoderResult::Malformed(length, after), read) => {
-            Err(wrong(read.saturating_sub(usize::from(length) + usize::from(after)), "GB18030"))
-        }
-        // The room was computed to suffice.
-        (DecoderResult::OutputFull, read) => Err(wrong(read, "GB18030")),
-    }
+    let charset = if bytes.starts_with(b"\xEF\xBB\xBF") { Charset::Utf8Bom } else { Charset::Gb18030 };
+    charset::decode(bytes, Some(charset)).map(|(text, _)| text).map_err(ReadError::Charset)
 }
 
 /// Chinese text in UTF-8. GB18030 text almost never looks so: every two of its Chinese characters
@@ -886,6 +851,8 @@ fn shortened(text: &str, characters: usize) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use encoding_rs::GB18030;
 
     use super::*;
 
@@ -1117,10 +1084,16 @@ mod tests {
         let offset = ANSWER.find("张").unwrap();
         bytes[offset] = 0xFF;
         let error = read_answer(&bytes).unwrap_err();
-        assert_eq!(error, ReadError::Encoding { row: 2, offset, expected: "GB18030" });
+        assert_eq!(
+            error,
+            ReadError::Charset(CharsetError::Malformed { line: 2, offset: offset + 1, expected: "GB18030" })
+        );
         let mut marked = format!("\u{FEFF}{ANSWER}").into_bytes();
         marked[5] = 0xFF;
-        assert_eq!(read_answer(&marked), Err(ReadError::Encoding { row: 1, offset: 5, expected: "UTF-8" }));
+        assert_eq!(
+            read_answer(&marked),
+            Err(ReadError::Charset(CharsetError::Malformed { line: 1, offset: 6, expected: "UTF-8" }))
+        );
     }
 
     #[test]

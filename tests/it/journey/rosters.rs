@@ -58,6 +58,8 @@ async fn a_changed_roster_shows_old_and_new_before_and_when_it_takes_effect() {
             .await;
         let kinds: Vec<&str> = events.iter().map(|(kind, _, _)| kind.as_str()).collect();
         assert_eq!(kinds, ["account", "first_month", "stopped"]);
+        // The history, unlike a message, can tell later where money went.
+        assert!(events[0].1.contains(&people[0].account) && events[0].2.contains(&people[5].account), "{events:?}");
         // Person 1 is owed nothing before March; the new person is owed everything.
         assert_eq!(office.prepare("2026-02").await.run.payments, 4);
         office.doctor().await;
