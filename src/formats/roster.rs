@@ -694,6 +694,7 @@ pub fn template(scheme: &Scheme) -> Result<Vec<u8>, TableWriteError> {
     let as_title = Format::new().set_bold().set_num_format("@").set_border_bottom(FormatBorder::Thin);
     let mut book = Workbook::new();
     let page = book.add_worksheet();
+    page.set_landscape().set_print_fit_to_pages(1, 0);
     page.set_name("名册")?;
     let columns = TITLES.iter().map(|(column, _)| *column).filter(|column| is_needed(*column));
     for (i, column) in (0_u16..).zip(columns) {

@@ -128,6 +128,17 @@ fn numbers_that_a_spreadsheet_has_damaged_are_refused() {
     desk.as_(MAKER, &["roster", "import", "text.xlsx", "--scheme", CODE]).done().says("新增 1");
 }
 
+#[test]
+fn an_old_workbook_is_read_like_any_other_roster() {
+    let desk = Desk::new().with_office();
+    // Written by a spreadsheet program in the format of Excel 97; the people are invented.
+    desk.put("three.xls", include_bytes!("../../data/roster/three-people.xls"));
+    let import = ["roster", "import", "three.xls", "--scheme", CODE];
+    desk.as_(MAKER, &import).done().says("3 人，新增 3");
+    let bytes = include_bytes!("../../data/roster/three-people.xls");
+    desk.refuses_roster("half.xls", &bytes[..bytes.len() / 2], "WORKBOOK_DAMAGED");
+}
+
 fn workbook(rows: &[&[&str]]) -> Vec<u8> {
     let mut book = Workbook::new();
     let sheet = book.add_worksheet();
