@@ -12,49 +12,67 @@ use crate::domain::period::Period;
 use crate::domain::run::Run;
 use crate::values;
 
+/// The run that a cover belongs to.
+macro_rules! join_run {
+    () => {
+        "JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no"
+    };
+}
+
+/// An outcome after which a payment covers nothing, if there was one.
+macro_rules! join_failure {
+    () => {
+        "LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
+         AND o.line_no = c.line_no AND o.kind IN ('withheld', 'rejected', 'returned')"
+    };
+}
+
+/// Run, file and last outcome: together they tell the state (see [`payment_state`]).
+macro_rules! join_state {
+    () => {
+        concat!(
+            join_run!(),
+            " LEFT JOIN payment_file f ON f.agency_code = c.agency_code AND f.period = c.run_period AND f.run_no = c.run_no \
+             AND c.line_no BETWEEN f.first_line_no AND f.last_line_no \
+             LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
+             AND o.line_no = c.line_no AND o.seq_no = (SELECT MAX(x.seq_no) FROM payment_outcome x \
+             WHERE x.agency_code = c.agency_code AND x.period = c.run_period AND x.run_no = c.run_no AND x.line_no = c.line_no)"
+        )
+    };
+}
+
 statements! {
     /// One row per enrolment, its months in a text: a third of the time of one row per month.
-    COVERED = "SELECT c.enrolment_no, STRING_AGG(CAST(c.period AS TEXT) || '=' || CAST(c.amount_fen AS TEXT), ',') FROM cover c \
-               JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no \
-               LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
-                   AND o.line_no = c.line_no AND o.kind IN ('withheld', 'rejected', 'returned') \
-               WHERE c.agency_code = $1 AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NULL \
-               GROUP BY c.enrolment_no";
+    COVERED = concat!(
+        "SELECT c.enrolment_no, STRING_AGG(CAST(c.period AS TEXT) || '=' || CAST(c.amount_fen AS TEXT), ',') FROM cover c ",
+        join_run!(), " ", join_failure!(),
+        " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NULL \
+         GROUP BY c.enrolment_no");
     OF_LINES = "SELECT line_no, period, amount_fen, claim_fen, covered_fen FROM cover \
               WHERE agency_code = $1 AND run_period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, period";
     /// Sums per month and state; a state is told by run, file and last outcome together.
-    BY_MONTH = "SELECT c.period, r.first_period, r.run_no, r.status, f.status, o.kind, COUNT(*), CAST(COALESCE(SUM(c.amount_fen), 0) AS BIGINT) \
-                FROM cover c \
-                JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no \
-                LEFT JOIN payment_file f ON f.agency_code = c.agency_code AND f.period = c.run_period AND f.run_no = c.run_no \
-                    AND c.line_no BETWEEN f.first_line_no AND f.last_line_no \
-                LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
-                    AND o.line_no = c.line_no AND o.seq_no = (SELECT MAX(x.seq_no) FROM payment_outcome x \
-                        WHERE x.agency_code = c.agency_code AND x.period = c.run_period AND x.run_no = c.run_no AND x.line_no = c.line_no) \
-                WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 \
-                GROUP BY c.period, r.first_period, r.run_no, r.status, f.status, o.kind \
-                ORDER BY c.period, r.run_no, f.status, o.kind";
+    BY_MONTH = concat!(
+        "SELECT c.period, r.first_period, r.run_no, r.status, f.status, o.kind, COUNT(*), \
+         CAST(COALESCE(SUM(c.amount_fen), 0) AS BIGINT) FROM cover c ",
+        join_state!(),
+        " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 \
+         GROUP BY c.period, r.first_period, r.run_no, r.status, f.status, o.kind \
+         ORDER BY c.period, r.run_no, f.status, o.kind");
     /// Months covered by more than was ever owed for them.
-    OVER_COVERED = "SELECT c.enrolment_no, c.period, CAST(SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) AS BIGINT), MAX(c.claim_fen) \
-                    FROM cover c \
-                    JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no \
-                    LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
-                        AND o.line_no = c.line_no AND o.kind IN ('withheld', 'rejected', 'returned') \
-                    WHERE c.agency_code = $1 AND r.status <> 'cancelled' \
-                    GROUP BY c.enrolment_no, c.period \
-                    HAVING SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) > MAX(c.claim_fen)";
+    OVER_COVERED = concat!(
+        "SELECT c.enrolment_no, c.period, CAST(SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) AS BIGINT), \
+         MAX(c.claim_fen) FROM cover c ",
+        join_run!(), " ", join_failure!(),
+        " WHERE c.agency_code = $1 AND r.status <> 'cancelled' GROUP BY c.enrolment_no, c.period \
+         HAVING SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) > MAX(c.claim_fen)");
     COUNT = "SELECT COUNT(*) FROM cover WHERE agency_code = $1";
     /// Every cover of some months with what became of it.
-    TRACES = "SELECT c.enrolment_no, c.period, c.amount_fen, r.run_code, c.line_no, r.status, f.status, o.kind, o.reason_class, o.reason_text, o.outcome_on \
-              FROM cover c \
-              JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no \
-              LEFT JOIN payment_file f ON f.agency_code = c.agency_code AND f.period = c.run_period AND f.run_no = c.run_no \
-                  AND c.line_no BETWEEN f.first_line_no AND f.last_line_no \
-              LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
-                  AND o.line_no = c.line_no AND o.seq_no = (SELECT MAX(x.seq_no) FROM payment_outcome x \
-                      WHERE x.agency_code = c.agency_code AND x.period = c.run_period AND x.run_no = c.run_no AND x.line_no = c.line_no) \
-              WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 AND r.status <> 'cancelled' \
-              ORDER BY c.enrolment_no, c.period, r.run_no";
+    TRACES = concat!(
+        "SELECT c.enrolment_no, c.period, c.amount_fen, r.run_code, c.line_no, r.status, f.status, o.kind, o.reason_class, \
+         o.reason_text, o.outcome_on FROM cover c ",
+        join_state!(),
+        " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 AND r.status <> 'cancelled' \
+         ORDER BY c.enrolment_no, c.period, r.run_no");
 }
 
 /// Covered amount by enrolment and month.

@@ -2,6 +2,7 @@
 
 use super::engine::Tx;
 use super::error::StorageError;
+use super::payment_file::PaymentFile;
 use super::{date, period};
 use crate::domain::actor::Signature;
 use crate::domain::money::Money;
@@ -24,6 +25,7 @@ statements! {
     INSERT = "INSERT INTO run (agency_code, period, run_no, run_code, scheme_code, scheme_version, kind, first_period, payment_count, \
               total_fen, status, prepared_by, prepared_on, prepared_at, prepared_event_no) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'prepared', $11, $12, $13, $14)";
+    BY_NO = concat!("SELECT ", columns!(), " FROM run WHERE agency_code = $1 AND period = $2 AND run_no = $3");
     BY_CODE = concat!("SELECT ", columns!(), " FROM run WHERE agency_code = $1 AND run_code = $2");
     LIST = concat!("SELECT ", columns!(), " FROM run WHERE agency_code = $1 AND (CAST($2 AS TEXT) IS NULL OR scheme_code = $2) ORDER BY run_no");
     CODES_OF_PERIOD = "SELECT COUNT(*) FROM run WHERE agency_code = $1 AND scheme_code = $2 AND period = $3";
@@ -161,6 +163,15 @@ pub async fn insert(tx: &mut Tx, agency: &str, run: &Run) -> Result<(), StorageE
 /// The database's.
 pub async fn find(tx: &mut Tx, agency: &str, code: &str) -> Result<Option<Run>, StorageError> {
     let row: Option<Row> = tx.fetch_optional(BY_CODE, values![agency, code]).await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// The run that a payment file belongs to.
+///
+/// # Errors
+/// The database's.
+pub async fn of_file(tx: &mut Tx, agency: &str, file: &PaymentFile) -> Result<Option<Run>, StorageError> {
+    let row: Option<Row> = tx.fetch_optional(BY_NO, values![agency, file.period, file.run_no]).await?;
     row.map(TryInto::try_into).transpose()
 }
 

@@ -85,11 +85,10 @@ async fn store(
 ) -> Result<(), Failure> {
     let (reason, old_value, new_value) = words;
     let event = NewEvent { kind, period, back_paid, reason: reason.to_string(), old_value, new_value };
-    let Step { tx, agency, actor, on, event_no, .. } = step;
-    let mark = enrolment::ChangeMark { by: &actor.name, on: *on, event_no: *event_no };
+    let (tx, agency, mark) = step.to_change();
     enrolment::append_event(tx, agency, enrolment.no, &event, mark).await?;
     if kind != EventKind::Account {
-        enrolment::set_entitlement(tx, agency, enrolment.no, &enrolment.entitlement, *event_no).await?;
+        enrolment::set_entitlement(tx, agency, enrolment.no, &enrolment.entitlement, mark.event_no).await?;
     }
     Ok(())
 }
@@ -233,8 +232,7 @@ pub async fn change_account(
     }
     let words = (reason, enrolment.account.whole(), account.whole());
     store(&mut step, &enrolment, EventKind::Account, None, None, words).await?;
-    let Step { tx, agency, actor, on, event_no, .. } = &mut step;
-    let mark = enrolment::ChangeMark { by: &actor.name, on: *on, event_no: *event_no };
+    let (tx, agency, mark) = step.to_change();
     enrolment::set_account(tx, agency, enrolment.no, &account, new.relation, mark).await?;
     let cleared = clear_answered_holds(&mut step, enrolment.beneficiary_no, &format!("账户已变更: {reason}")).await?;
     finish(step, &scheme, &enrolment, format!("账户变更为 {}（{reason}）", account.masked()), cleared).await
@@ -245,11 +243,11 @@ pub async fn change_account(
 /// # Errors
 /// The database's.
 pub async fn clear_answered_holds(step: &mut Step, beneficiary_no: i64, resolution: &str) -> Result<Vec<i64>, Failure> {
-    let Step { tx, agency, actor, on, event_no, .. } = step;
+    let (tx, agency, mark) = step.to_change();
     let mut cleared = Vec::new();
     for (open, _) in hold::open(tx, agency).await? {
         if open.beneficiary_no == beneficiary_no && open.reason.is_answered_by_new_account() {
-            hold::clear(tx, agency, open.no, &actor.name, *on, *event_no, resolution).await?;
+            hold::clear(tx, agency, open.no, mark.by, mark.on, mark.event_no, resolution).await?;
             cleared.push(open.no);
         }
     }

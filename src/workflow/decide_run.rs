@@ -1,12 +1,14 @@
 //! Four eyes: submit, review, approve, send back, cancel. By different people, on the same bytes.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::{Appropriation, Draw, PostingKind, draw_in_order};
 use crate::domain::money::Money;
-use crate::domain::payment::frozen_digest;
+use crate::domain::payment::{Cover, Payment, frozen_digest};
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
@@ -25,11 +27,22 @@ pub struct Decided {
     pub drawn: Vec<(String, Money)>,
 }
 
+/// A run's frozen payments, read whole and found unchanged.
+#[derive(Debug)]
+pub struct Frozen {
+    /// In line order.
+    pub payments: Vec<Payment>,
+    /// What each covers, by line.
+    pub covers: HashMap<i64, Vec<Cover>>,
+    /// SHA-256 over both.
+    pub digest: String,
+}
+
 /// Recomputes the digest of a run's frozen payments and checks count and sum with it.
 ///
 /// # Errors
 /// When rows, sum or digest differ from what the run says: someone changed frozen payments.
-pub async fn verify_frozen(step: &mut Step, run: &Run) -> Result<String, Failure> {
+pub async fn verify_frozen(step: &mut Step, run: &Run) -> Result<Frozen, Failure> {
     let payments = payment::of_run(&mut step.tx, &step.agency, run).await?;
     let covers = cover::of_run(&mut step.tx, &step.agency, run).await?;
     let digest = frozen_digest(&payments, &covers);
@@ -37,7 +50,7 @@ pub async fn verify_frozen(step: &mut Step, run: &Run) -> Result<String, Failure
     let count = i64::try_from(payments.len()).unwrap_or(i64::MAX);
     let fits = count == run.payments && total == run.total && run.state.digest().is_none_or(|d| d == digest);
     if fits {
-        return Ok(digest);
+        return Ok(Frozen { payments, covers, digest });
     }
     Err(Failure::new(
         Kind::Internal,
@@ -100,7 +113,7 @@ pub async fn submit(office: &Office, code: &str) -> Result<Decided, Failure> {
         )
         .hint("用 fafang run cancel 作废后重新计算"));
     }
-    let digest = verify_frozen(&mut step, &run).await?;
+    let digest = verify_frozen(&mut step, &run).await?.digest;
     let from = run.state.clone();
     let run = run.submit(step.signature(), digest.clone())?;
     store(&mut step, &run, &from).await?;
@@ -125,7 +138,7 @@ pub async fn review(office: &Office, code: &str) -> Result<Decided, Failure> {
     first_come(&run, signed_by, "复核")?;
     let from = run.state.clone();
     let run = run.review(step.signature())?;
-    let digest = verify_frozen(&mut step, &run).await?;
+    let digest = verify_frozen(&mut step, &run).await?.digest;
     store(&mut step, &run, &from).await?;
     step.finish(code, json!({ "digest": digest })).await?;
     Ok(Decided { run, already: false, drawn: Vec::new() })
@@ -154,7 +167,7 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
         )
         .hint("录入账户的人不能审批付款，请由其他审批人办理"));
     }
-    let digest = verify_frozen(&mut step, &run).await?;
+    let digest = verify_frozen(&mut step, &run).await?.digest;
     let (scheme, _) = office.scheme(&mut step.tx, &run.scheme_code).await?;
     let (draws, drawn) = reserve(&mut step, &run, &scheme).await?;
     appropriation::insert_draws(&mut step.tx, &step.agency, run.periods.last.number(), run.no, &draws).await?;

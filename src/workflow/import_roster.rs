@@ -149,8 +149,7 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
     let import_no = counter::take(&mut step.tx, &step.agency, "roster_import", 1).await?;
     plan.store(&mut step, &scheme, &people, import_no).await?;
     kept_file::keep(&mut step.tx, &step.agency, input.file_name, input.bytes.to_vec(), step.event_no).await?;
-    let Step { tx, agency, actor, on, event_no, .. } = &mut step;
-    let mark = enrolment::ChangeMark { by: &actor.name, on: *on, event_no: *event_no };
+    let (tx, agency, mark) = step.to_change();
     enrolment::insert_import(tx, agency, import_no, &scheme.code, input.file_name, &digest, counts, mark).await?;
     let detail = json!({
         "import": import_no, "file": input.file_name, "digest": digest, "rows": counts.rows,
@@ -417,14 +416,13 @@ impl Difference {
             Difference::LastMonth => (EventKind::Stopped, row.last),
         };
         let event = NewEvent { kind, period, back_paid: None, reason: "名册导入".into(), old_value, new_value };
-        let Step { tx, agency, actor, on, event_no, .. } = step;
-        let mark = enrolment::ChangeMark { by: &actor.name, on: *on, event_no: *event_no };
+        let (tx, agency, mark) = step.to_change();
         enrolment::append_event(tx, agency, old.no, &event, mark).await?;
         match self {
             Difference::Account => {
                 enrolment::set_account(tx, agency, old.no, &row.account, &row.holder_relation, mark).await?;
             }
-            Difference::Category => enrolment::set_category(tx, agency, old.no, &row.category, *event_no).await?,
+            Difference::Category => enrolment::set_category(tx, agency, old.no, &row.category, mark.event_no).await?,
             // Both months are set from the row, so the order of the two events does not matter.
             Difference::FirstMonth | Difference::LastMonth => {
                 let from_row =
@@ -437,7 +435,7 @@ impl Difference {
                     stop_reason,
                     suspensions: old.entitlement.suspensions.clone(),
                 };
-                enrolment::set_entitlement(tx, agency, old.no, &entitlement, *event_no).await?;
+                enrolment::set_entitlement(tx, agency, old.no, &entitlement, mark.event_no).await?;
             }
         }
         Ok(())

@@ -4,18 +4,18 @@
 //! payment that a hold or a stop has overtaken is withheld, and its money released. So cover never
 //! exceeds claim at the moment of sending.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
-use super::decide_run::{post_or_inconsistent, verify_frozen};
+use super::decide_run::{Frozen, post_or_inconsistent, verify_frozen};
 use super::step::Step;
 use crate::calculation::claim::claim;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::{PostingKind, split_over_draws};
 use crate::domain::bank::{Layout, ReasonClass};
 use crate::domain::money::Money;
-use crate::domain::payment::{OutcomeKind, Payment, PaymentRef, frozen_digest};
+use crate::domain::payment::{Cover, OutcomeKind, Payment, PaymentRef, frozen_digest};
 use crate::domain::period::{PeriodRange, date_number};
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
@@ -77,16 +77,15 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
     }
     let from = run.state.clone();
     let run = run.issue(step.signature())?;
-    verify_frozen(&mut step, &run).await?;
-    let payments = payment::of_run(&mut step.tx, &step.agency, &run).await?;
-    let withheld = withhold(office, &mut step, &run, &payments).await?;
+    let frozen = verify_frozen(&mut step, &run).await?;
+    let withheld = withhold(office, &mut step, &run, &frozen).await?;
     let left_out: HashSet<i64> = withheld.iter().map(|w| w.line_no).collect();
-    let sent: Vec<&Payment> = payments.iter().filter(|p| !left_out.contains(&p.line_no)).collect();
+    let sent: Vec<&Payment> = frozen.payments.iter().filter(|p| !left_out.contains(&p.line_no)).collect();
     if sent.is_empty() {
         return Err(Failure::refused("ALL_WITHHELD", format!("批次 {code} 的明细全部被暂缓，没有可以报盘的"))
             .hint("用 fafang run cancel 作废批次"));
     }
-    let files = write_files(office, &mut step, &run, &sent).await?;
+    let files = write_files(office, &mut step, &run, &sent, &frozen.covers).await?;
     if !run::move_from(&mut step.tx, &step.agency, &run, &from).await? {
         return Err(Failure::conflict("RUN_MOVED", format!("批次 {code} 刚被其他人处理过")));
     }
@@ -108,12 +107,12 @@ async fn kept_files(step: &mut Step, run: &Run) -> Result<Vec<IssuedFile>, Failu
 }
 
 /// Finds what must not be sent any more, records it and releases its money.
-async fn withhold(office: &Office, step: &mut Step, run: &Run, payments: &[Payment]) -> Result<Vec<Withheld>, Failure> {
+async fn withhold(office: &Office, step: &mut Step, run: &Run, frozen: &Frozen) -> Result<Vec<Withheld>, Failure> {
     let (scheme, version) = office.scheme(&mut step.tx, &run.scheme_code).await?;
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
-    let overtaken = overtaken(step, run, &scheme, version).await?;
+    let overtaken = overtaken(step, run, &scheme, version, frozen).await?;
     let (mut withheld, mut stretches) = (Vec::new(), Vec::new());
-    for payment in payments {
+    for payment in &frozen.payments {
         let reason = match holds.get(&payment.beneficiary_no) {
             Some((hold, _)) => Some(format!("暂停支付: {}", hold.reason.title())),
             None => overtaken.get(&payment.enrolment_no).cloned(),
@@ -151,6 +150,7 @@ async fn overtaken(
     run: &Run,
     scheme: &Scheme,
     version: i64,
+    frozen: &Frozen,
 ) -> Result<BTreeMap<i64, String>, Failure> {
     let everyone = version != run.scheme_version;
     let mut changed: Vec<_> = enrolment::of_scheme(&mut step.tx, &step.agency, &run.scheme_code).await?;
@@ -160,11 +160,9 @@ async fn overtaken(
         return Ok(found);
     }
     let covered = cover::covered(&mut step.tx, &step.agency, &run.scheme_code).await?;
-    let covers = cover::of_run(&mut step.tx, &step.agency, run).await?;
-    let payments = payment::of_run(&mut step.tx, &step.agency, run).await?;
-    let line_of: BTreeMap<i64, i64> = payments.iter().map(|p| (p.enrolment_no, p.line_no)).collect();
+    let line_of: BTreeMap<i64, i64> = frozen.payments.iter().map(|p| (p.enrolment_no, p.line_no)).collect();
     for person in &changed {
-        let months = line_of.get(&person.no).and_then(|line| covers.get(line));
+        let months = line_of.get(&person.no).and_then(|line| frozen.covers.get(line));
         for month in months.into_iter().flatten() {
             let now = claim(scheme, &person.category, &person.entitlement, month.period);
             let cover = covered.get(&person.no).and_then(|m| m.get(&month.period)).copied().unwrap_or_default();
@@ -206,8 +204,8 @@ async fn write_files(
     step: &mut Step,
     run: &Run,
     sent: &[&Payment],
+    covers: &HashMap<i64, Vec<Cover>>,
 ) -> Result<Vec<IssuedFile>, Failure> {
-    let covers = cover::of_run(&mut step.tx, &step.agency, run).await?;
     let mut files = Vec::new();
     // Lines are in order of bank, so each bank is one stretch.
     for of_bank in sent.chunk_by(|a, b| a.bank_code == b.bank_code) {
@@ -216,7 +214,7 @@ async fn write_files(
         let count = parts.len();
         for (part, rows) in (1..).zip(parts) {
             let file_no = i64::try_from(files.len() + 1).unwrap_or(i64::MAX);
-            let payments_digest = frozen_digest(rows.iter().copied(), &covers);
+            let payments_digest = frozen_digest(rows.iter().copied(), covers);
             files.push(write_file(step, run, layout, (part, count), file_no, rows, payments_digest).await?);
         }
     }

@@ -67,9 +67,9 @@ impl Step {
         Signature { by: self.actor.name.clone(), on: self.on, at: self.at.clone() }
     }
 
-    /// Who changes an enrolment, when, under which event.
-    pub fn mark(&self) -> ChangeMark<'_> {
-        ChangeMark { by: &self.actor.name, on: self.on, event_no: self.event_no }
+    /// The transaction and agency to change an enrolment in, with who changes it, when, under which event.
+    pub fn to_change(&mut self) -> (&mut Tx, &str, ChangeMark<'_>) {
+        (&mut self.tx, &self.agency, ChangeMark { by: &self.actor.name, on: self.on, event_no: self.event_no })
     }
 
     /// Writes the audit event and commits. `detail` says what changed, without whole numbers of

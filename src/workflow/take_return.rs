@@ -19,7 +19,7 @@ use crate::domain::period::date_from_number;
 use crate::domain::person_name::same_name;
 use crate::domain::run::{Run, RunState};
 use crate::failure::{Failure, Kind};
-use crate::formats::bank::neutral::{Answer, AnswerKind, AnswerRow, AnswerStatus, FileHeader, read_answer};
+use crate::formats::bank::neutral::{Answer, AnswerKind, AnswerRow, AnswerStatus, read_answer};
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
 use crate::storage::cover::payment_state;
@@ -69,7 +69,7 @@ pub async fn take_return(office: &Office, kind: AnswerKind, name: &str, bytes: &
         let already = format!("{name} 已由 {} 于 {} 读入", past.received_by, past.received_on()?);
         return Ok(Taken { already: Some(already), ..nothing(&run, &file) });
     }
-    check_header(name, &answer, &run, &file)?;
+    check_header(name, &answer, &step.agency, &run, &file)?;
     let lines = (file.first_line_no, file.last_line_no);
     let outcomes = payment::outcomes_of_lines(&mut step.tx, &step.agency, &run, lines).await?;
     let mut payments = payment::of_lines(&mut step.tx, &step.agency, &run, lines).await?;
@@ -148,41 +148,27 @@ async fn find_file(step: &mut Step, kind: AnswerKind, name: &str, answer: &Answe
 }
 
 async fn run_of(step: &mut Step, file: &PaymentFile) -> Result<Run, Failure> {
-    let runs = run::list(&mut step.tx, &step.agency, None).await?;
-    runs.into_iter()
-        .find(|r| r.no == file.run_no)
-        .ok_or_else(|| Failure::new(Kind::Internal, "INCONSISTENT", format!("文件 {} 没有批次", file.file_ref)))
+    let run = run::of_file(&mut step.tx, &step.agency, file).await?;
+    run.ok_or_else(|| Failure::new(Kind::Internal, "INCONSISTENT", format!("文件 {} 没有批次", file.file_ref)))
 }
 
 /// Head of the answer against the file that was sent: run, part, date, count, sum.
-fn check_header(name: &str, answer: &Answer, run: &Run, file: &PaymentFile) -> Result<(), Failure> {
+fn check_header(name: &str, answer: &Answer, agency: &str, run: &Run, file: &PaymentFile) -> Result<(), Failure> {
     let found = &answer.header;
-    let count = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
-    let sent = FileHeader {
-        file_ref: file.file_ref.clone(),
-        agency_code: found.agency_code.clone(),
-        scheme_code: run.scheme_code.clone(),
-        periods: run.periods,
-        pay_date: date_from_number(file.pay_date).unwrap_or_default(),
-        rows: count(file.row_count),
-        total: file.total(),
-        part: count(file.part),
-        parts: count(file.parts),
-    };
     let mut differences = Vec::new();
     let mut compare = |field: &str, found: String, sent: String| {
         if found != sent {
             differences.push(format!("{name} 第1行 {field}: {found}，应为 {sent}"));
         }
     };
-    let agency = file.file_ref.split('-').next().unwrap_or_default().to_string();
-    compare("机构代码", found.agency_code.clone(), agency);
-    compare("项目编码", found.scheme_code.clone(), sent.scheme_code);
-    compare("所属期", found.periods.to_string(), sent.periods.to_string());
-    compare("支付日期", found.pay_date.to_string(), sent.pay_date.to_string());
-    compare("总笔数", found.rows.to_string(), sent.rows.to_string());
-    compare("总金额", found.total.to_string(), sent.total.to_string());
-    compare("分包", format!("{}/{}", found.part, found.parts), format!("{}/{}", sent.part, sent.parts));
+    let pay_date = date_from_number(file.pay_date).unwrap_or_default();
+    compare("机构代码", found.agency_code.clone(), agency.to_string());
+    compare("项目编码", found.scheme_code.clone(), run.scheme_code.clone());
+    compare("所属期", found.periods.to_string(), run.periods.to_string());
+    compare("支付日期", found.pay_date.to_string(), pay_date.to_string());
+    compare("总笔数", found.rows.to_string(), file.row_count.to_string());
+    compare("总金额", found.total.to_string(), file.total().to_string());
+    compare("分包", format!("{}/{}", found.part, found.parts), format!("{}/{}", file.part, file.parts));
     let rows_total: Money = answer.rows.iter().filter_map(|r| r.amount.clone().ok()).sum();
     if answer.kind == AnswerKind::Return && answer.rows.len() == found.rows && rows_total != found.total {
         differences.push(format!("{name} 明细合计: {rows_total}，应为报盘总金额 {}", found.total));
