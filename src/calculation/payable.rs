@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::calculation::claim::Claim;
     use crate::domain::enrolment::{StopReason, Suspension};
-    use crate::domain::scheme::{BackPay, Release, Standard, StopMonth};
+    use crate::domain::scheme::Standard;
 
     fn month(text: &str) -> Period {
         text.parse().unwrap()
@@ -92,31 +92,17 @@ mod tests {
 
     fn scheme(standards: &[(&str, &str, i64)]) -> Scheme {
         let to = |text: &str| (!text.is_empty()).then(|| month(text));
-        Scheme {
-            code: "s".into(),
-            name: "s".into(),
-            policies: vec![],
-            first: month("2026-01"),
-            last: None,
-            release: Release::Monthly,
-            payment_way: String::new(),
-            back_pay: BackPay::Paid,
-            stop_month: StopMonth::Paid,
-            retired_by: None,
-            standards: standards
-                .iter()
-                .map(|(from, until, fen)| Standard {
-                    category: String::new(),
-                    from: month(from),
-                    to: to(until),
-                    monthly: Money(*fen),
-                    document: None,
-                })
-                .collect(),
-            plans: vec![],
-            funding: vec![],
-            indicators: vec![],
-        }
+        let standards = standards
+            .iter()
+            .map(|(from, until, fen)| Standard {
+                category: String::new(),
+                from: month(from),
+                to: to(until),
+                monthly: Money(*fen),
+                document: None,
+            })
+            .collect();
+        Scheme::sample(standards)
     }
 
     fn entitled_from(first: &str) -> Entitlement {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{Answer, Desk, exit_code};
-use crate::domain::scheme::{BackPay, Release, Scheme, StopMonth};
+use crate::domain::scheme::{BackPay, Scheme};
 use crate::exchange::folder;
 use crate::failure::Failure;
 use crate::storage::scheme;
@@ -90,9 +90,9 @@ fn words(scheme: &Scheme, version: i64) -> String {
         format!("期间: {} 至 {until}    发放方式: {}", scheme.first, scheme.payment_way),
         format!(
             "报盘: {}    暂停月份: {}    死亡或迁出当月: {}",
-            if scheme.release == Release::Monthly { "按月" } else { "按季" },
+            scheme.release.title(),
             if scheme.back_pay == BackPay::Paid { "恢复后补发" } else { "不补发" },
-            if scheme.stop_month == StopMonth::Paid { "照发" } else { "不发" },
+            scheme.death_month.title(),
         ),
     ];
     for s in &scheme.standards {

@@ -714,7 +714,7 @@ mod tests {
     use super::*;
     use crate::domain::bank_account::card_check_digit;
     use crate::domain::citizen_number::check_character;
-    use crate::domain::scheme::{BackPay, Release, Standard, StopMonth};
+    use crate::domain::scheme::Standard;
     use crate::formats::table::read_table;
 
     const HEADER: &str = "姓名,身份证号,一卡通账号,开户行";
@@ -735,22 +735,7 @@ mod tests {
     }
 
     fn scheme(standards: Vec<Standard>) -> Scheme {
-        Scheme {
-            code: "pochan1995".into(),
-            name: "破产企业退休人员生活补贴".into(),
-            policies: Vec::new(),
-            first: "2026-01".parse().unwrap(),
-            last: None,
-            release: Release::Monthly,
-            payment_way: "一卡通".into(),
-            back_pay: BackPay::Paid,
-            stop_month: StopMonth::Paid,
-            retired_by: Some(day("1995-12-31")),
-            standards,
-            plans: Vec::new(),
-            funding: Vec::new(),
-            indicators: Vec::new(),
-        }
+        Scheme { retired_by: Some(day("1995-12-31")), ..Scheme::sample(standards) }
     }
 
     fn banks() -> BankBook {

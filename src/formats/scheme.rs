@@ -8,7 +8,8 @@ use crate::domain::document::DocumentNumber;
 use crate::domain::money::Money;
 use crate::domain::period::{Period, parse_date};
 use crate::domain::scheme::{
-    BackPay, Expenditure, Funding, Indicator, Plan, Release, Scheme, Source, Standard, StopMonth,
+    AmountRule, BackPay, Expenditure, Funding, Indicator, Payees, Plan, Publicity, Release, Rounding, Scheme,
+    SecondPerson, Source, Standard, StartMonth, StopMonth,
 };
 
 /// Why a scheme file cannot be loaded: every fault, each a sentence.
@@ -180,21 +181,38 @@ pub fn parse_scheme(text: &str) -> Result<Scheme, SchemeError> {
             ReleaseWord::Monthly => Release::Monthly,
             ReleaseWord::Quarterly => Release::Quarterly,
         },
+        payees: Payees::Persons,
+        amount: AmountRule::Standard,
+        rounding: Rounding::FEN,
+        start_month: StartMonth::Whole,
+        death_month: stop_month(file.stop_month),
+        monthly_cap: None,
+        max_months: None,
+        max_people: None,
+        excludes: Vec::new(),
+        second_person: SecondPerson::default(),
+        certification: None,
+        publicity: Publicity::default(),
+        adjustments: Vec::new(),
         payment_way: file.payment_way,
         back_pay: match file.back_pay {
             BackPayWord::Paid => BackPay::Paid,
             BackPayWord::Forfeited => BackPay::Forfeited,
         },
-        stop_month: match file.stop_month {
-            StopMonthWord::Paid => StopMonth::Paid,
-            StopMonthWord::NotPaid => StopMonth::NotPaid,
-        },
+        stop_month: stop_month(file.stop_month),
         retired_by,
         standards,
         plans,
         funding,
         indicators,
     })
+}
+
+fn stop_month(word: StopMonthWord) -> StopMonth {
+    match word {
+        StopMonthWord::Paid => StopMonth::Paid,
+        StopMonthWord::NotPaid => StopMonth::NotPaid,
+    }
 }
 
 fn standard(table: &StandardTable, number: usize, faults: &mut Faults) -> Option<Standard> {

@@ -134,9 +134,10 @@ pub async fn stop(
 ) -> Result<Changed, Failure> {
     let mut step = Step::begin(office, "change.stop", &[Role::Maker]).await?;
     let Found { scheme, mut enrolment } = find(office, &mut step, person).await?;
-    let last = match scheme.stop_month {
-        StopMonth::Paid => Period::of(date),
+    let rule = if reason == StopReason::Death { scheme.death_month } else { scheme.stop_month };
+    let last = match rule {
         StopMonth::NotPaid => Period::of(date).previous(),
+        StopMonth::Paid | StopMonth::CalendarDays | StopMonth::ThirtyDays => Period::of(date),
     };
     let old = (enrolment.entitlement.last, enrolment.entitlement.stop_reason);
     if old == (Some(last), Some(reason)) {

@@ -125,9 +125,16 @@ fn check_periods(scheme: &Scheme, periods: PeriodRange, kind: RunKind, runs: &[R
             format!("所属期 {periods} 不在项目期间内（{} 起{until}）", scheme.first),
         ));
     }
-    if kind == RunKind::Regular && scheme.release == Release::Quarterly && !periods.last.month().is_multiple_of(3) {
-        return Err(Failure::refused("NOT_A_QUARTER", format!("项目按季发放，{} 不是季末月", periods.last))
-            .hint("例如 --period 2026-01..2026-03；季中补发用 --kind supplementary"));
+    if kind == RunKind::Regular && !scheme.release.may_end_with(periods.last) {
+        let (code, end, example) = match scheme.release {
+            Release::HalfYearly => ("NOT_A_HALF_YEAR", "半年末月（6、12 月）", "2026-01..2026-06"),
+            Release::Yearly => ("NOT_A_YEAR", "年末月", "2026-01..2026-12"),
+            _ => ("NOT_A_QUARTER", "季末月", "2026-01..2026-03"),
+        };
+        let found = format!("项目{}发放，{} 不是{end}", scheme.release.title(), periods.last);
+        return Err(
+            Failure::refused(code, found).hint(format!("例如 --period {example}；期中补发用 --kind supplementary"))
+        );
     }
     let has_regular = |r: &Run| r.kind == RunKind::Regular && r.periods.last >= periods.last && !is_cancelled(r);
     if kind == RunKind::Supplementary && !runs.iter().any(has_regular) {
