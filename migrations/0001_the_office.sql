@@ -127,7 +127,8 @@ CREATE TABLE beneficiary (
     UNIQUE (agency_code, citizen_number)
 );
 
--- A person in a scheme, as of now; how it came to be so is in enrolment_event.
+-- A person in a scheme as enrolled. What became of it is told by the events: only the account, which
+-- decides nothing about what is owed, is kept here as of now.
 CREATE TABLE enrolment (
     agency_code TEXT NOT NULL,
     enrolment_no BIGINT NOT NULL,
@@ -135,38 +136,73 @@ CREATE TABLE enrolment (
     beneficiary_no BIGINT NOT NULL,
     category TEXT NOT NULL,
     first_period BIGINT NOT NULL,
-    last_period BIGINT, -- last month owed
-    stop_reason TEXT CHECK (stop_reason IN ('death', 'moved', 'ineligible', 'roster', 'other')),
+    first_on BIGINT, -- day in that month, when known
+    last_period BIGINT, -- last month owed, when the roster said one
+    amount_fen BIGINT NOT NULL, -- the person's own monthly amount in schemes of individual amounts, else 0 …
+    amount_from BIGINT, -- … as of this month
+    certified_on BIGINT, -- last certification known at enrolment
     bank_code TEXT NOT NULL,
     account_number TEXT NOT NULL,
     account_holder TEXT NOT NULL, -- 户名, the bank's spelling
     holder_relation TEXT NOT NULL, -- why the holder is another person
     account_set_by TEXT NOT NULL, -- who entered the account: may not approve its payment
-    import_no BIGINT NOT NULL, -- roster import that enrolled the person
+    import_no BIGINT, -- roster import that enrolled the person; none by a single change
     changed_event_no BIGINT NOT NULL, -- audit event of the last change
     PRIMARY KEY (agency_code, enrolment_no),
     UNIQUE (agency_code, scheme_code, beneficiary_no),
     FOREIGN KEY (agency_code, beneficiary_no) REFERENCES beneficiary (agency_code, beneficiary_no),
-    CHECK ((last_period IS NULL) = (stop_reason IS NULL))
+    CHECK ((amount_fen = 0) = (amount_from IS NULL))
 );
 
--- What happened to an enrolment after it began. Append-only.
+-- What happened to an enrolment after it began: facts, and the undoing of wrong ones. Append-only.
 CREATE TABLE enrolment_event (
     agency_code TEXT NOT NULL,
     enrolment_no BIGINT NOT NULL,
     seq_no BIGINT NOT NULL, -- 1, 2, 3 … per enrolment
-    kind TEXT NOT NULL CHECK (kind IN ('stopped', 'suspended', 'resumed', 'account', 'category', 'first_month')),
-    period BIGINT, -- last month owed, first suspended, first paid again, new first month
+    kind TEXT NOT NULL CHECK (kind IN ('stopped', 'suspended', 'resumed', 'account', 'name', 'category', 'amount', 'first_month',
+        'certified', 'born', 'retired', 'undone')),
+    period BIGINT, -- last month owed, first suspended, first paid again, first month of the category, amount or entitlement
+    on_date BIGINT, -- the day it happened
+    cause TEXT NOT NULL, -- of a stop or suspension, else ''
+    amount_fen BIGINT NOT NULL, -- new monthly amount, else 0
     back_paid BIGINT CHECK (back_paid IN (0, 1)), -- resumed: suspended months are owed after all
+    undoes_seq BIGINT, -- undone: the event that was wrong
     reason TEXT NOT NULL,
+    evidence TEXT NOT NULL,
     old_value TEXT NOT NULL,
     new_value TEXT NOT NULL,
     made_by TEXT NOT NULL,
     made_on BIGINT NOT NULL,
+    accepted_by TEXT, -- the second person, where the scheme asks for one
     event_no BIGINT NOT NULL,
     PRIMARY KEY (agency_code, enrolment_no, seq_no),
     FOREIGN KEY (agency_code, enrolment_no) REFERENCES enrolment (agency_code, enrolment_no),
-    CHECK ((kind = 'resumed') = (back_paid IS NOT NULL))
+    CHECK ((kind = 'resumed') = (back_paid IS NOT NULL)),
+    CHECK ((kind = 'undone') = (undoes_seq IS NOT NULL)),
+    CHECK (accepted_by IS NULL OR accepted_by <> made_by)
+);
+
+-- Changes and roster files that wait for a second person, or had one.
+CREATE TABLE change_request (
+    agency_code TEXT NOT NULL,
+    request_no BIGINT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('changes', 'roster')),
+    scheme_code TEXT NOT NULL,
+    summary TEXT NOT NULL, -- in words, numbers masked
+    item_count BIGINT NOT NULL,
+    content TEXT NOT NULL, -- JSON: what is done when it is accepted
+    made_by TEXT NOT NULL,
+    made_on BIGINT NOT NULL,
+    made_event_no BIGINT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'accepted', 'rejected')),
+    decided_by TEXT,
+    decided_on BIGINT,
+    decided_event_no BIGINT,
+    decision TEXT, -- why, when rejected
+    PRIMARY KEY (agency_code, request_no),
+    CHECK ((status = 'pending') = (decided_by IS NULL) AND (decided_by IS NULL) = (decided_on IS NULL)
+        AND (decided_by IS NULL) = (decided_event_no IS NULL) AND (decided_by IS NULL) = (decision IS NULL)),
+    CHECK (status <> 'accepted' OR decided_by <> made_by)
 );
 
 -- A roster file that took effect.

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::calculation::claim::{claim, first_claim_period};
-use crate::domain::enrolment::Entitlement;
+use crate::domain::entitlement::Entitlement;
 use crate::domain::money::Money;
 use crate::domain::payment::Cover;
 use crate::domain::period::Period;
@@ -53,20 +53,14 @@ impl Payable {
 
 /// Subtracts cover from claims for every month from the first claim to `last`. Cover of months
 /// outside that span is looked at too: it can only be an overpayment.
-pub fn payable(
-    scheme: &Scheme,
-    category: &str,
-    entitlement: &Entitlement,
-    covered: &BTreeMap<Period, Money>,
-    last: Period,
-) -> Payable {
+pub fn payable(scheme: &Scheme, entitlement: &Entitlement, covered: &BTreeMap<Period, Money>, last: Period) -> Payable {
     let mut result = Payable::default();
     let owed = first_claim_period(scheme, entitlement).through(last);
     let mut periods: Vec<Period> = covered.keys().copied().chain(owed).collect();
     periods.sort_unstable();
     periods.dedup();
     for period in periods {
-        let due = claim(scheme, category, entitlement, period).amount();
+        let due = claim(scheme, entitlement, period).amount();
         let cover = covered.get(&period).copied().unwrap_or_default();
         if cover > due {
             result.overpaid.push(Overpaid { period, claim: due, cover });
@@ -83,7 +77,8 @@ mod tests {
 
     use super::*;
     use crate::calculation::claim::Claim;
-    use crate::domain::enrolment::{StopReason, Suspension};
+    use crate::domain::enrolment::{StopReason, SuspensionCause};
+    use crate::domain::entitlement::Suspension;
     use crate::domain::scheme::Standard;
 
     fn month(text: &str) -> Period {
@@ -106,12 +101,12 @@ mod tests {
     }
 
     fn entitled_from(first: &str) -> Entitlement {
-        Entitlement { first: month(first), last: None, stop_reason: None, suspensions: vec![] }
+        Entitlement::sample(first)
     }
 
     fn lines(scheme: &Scheme, entitlement: &Entitlement, covered: &[(&str, i64)], last: &str) -> Vec<(String, i64)> {
         let covered = covered.iter().map(|(p, fen)| (month(p), Money(*fen))).collect();
-        payable(scheme, "", entitlement, &covered, month(last))
+        payable(scheme, entitlement, &covered, month(last))
             .covers
             .iter()
             .map(|c| (c.period.to_string(), c.amount.0))
@@ -144,12 +139,20 @@ mod tests {
     fn a_suspension_is_paid_back_or_lost_as_the_event_says() {
         let scheme = scheme(&[("2026-01", "", 12_000)]);
         let mut entitlement = entitled_from("2026-01");
-        entitlement.suspensions = vec![Suspension { from: month("2026-02"), resumed_from: None, back_paid: false }];
+        entitlement.suspensions = vec![Suspension {
+            cause: SuspensionCause::Other,
+            from: month("2026-02"),
+            resumed_from: None,
+            back_paid: false,
+        }];
         assert_eq!(lines(&scheme, &entitlement, &[("2026-01", 12_000)], "2026-04"), []);
-        assert_eq!(claim(&scheme, "", &entitlement, month("2026-03")), Claim::Suspended(Money(12_000)));
+        assert_eq!(
+            claim(&scheme, &entitlement, month("2026-03")),
+            Claim::Suspended(Money(12_000), SuspensionCause::Other)
+        );
         entitlement.suspensions[0].resumed_from = Some(month("2026-04"));
         assert_eq!(lines(&scheme, &entitlement, &[("2026-01", 12_000)], "2026-04"), [("2026-04".into(), 12_000)]);
-        assert_eq!(claim(&scheme, "", &entitlement, month("2026-03")), Claim::Forfeited);
+        assert_eq!(claim(&scheme, &entitlement, month("2026-03")), Claim::Forfeited);
         entitlement.suspensions[0].back_paid = true;
         assert_eq!(lines(&scheme, &entitlement, &[("2026-01", 12_000)], "2026-04").len(), 3);
     }
@@ -163,17 +166,17 @@ mod tests {
             ..entitled_from("2026-01")
         };
         let covered = BTreeMap::from([(month("2026-01"), Money(12_000)), (month("2026-03"), Money(12_000))]);
-        let result = payable(&scheme, "", &entitlement, &covered, month("2026-04"));
+        let result = payable(&scheme, &entitlement, &covered, month("2026-04"));
         assert_eq!(result.covers.iter().map(|c| c.period.to_string()).collect::<Vec<_>>(), ["2026-02"]);
         assert_eq!(result.overpaid, [Overpaid { period: month("2026-03"), claim: Money::ZERO, cover: Money(12_000) }]);
-        assert_eq!(claim(&scheme, "", &entitlement, month("2026-03")), Claim::Ended(Some(StopReason::Death)));
+        assert_eq!(claim(&scheme, &entitlement, month("2026-03")), Claim::Ended(Some(StopReason::Death)));
     }
 
     #[test]
     fn a_month_partly_covered_is_topped_up_and_no_other_month_nets_it() {
         let scheme = scheme(&[("2026-01", "", 12_000)]);
         let covered = BTreeMap::from([(month("2026-01"), Money(15_000)), (month("2026-02"), Money(2_000))]);
-        let result = payable(&scheme, "", &entitled_from("2026-01"), &covered, month("2026-02"));
+        let result = payable(&scheme, &entitled_from("2026-01"), &covered, month("2026-02"));
         assert_eq!(result.total(), Money(10_000));
         assert_eq!(result.overpaid[0].amount(), Money(3_000));
     }
@@ -188,24 +191,23 @@ mod tests {
             let months: Vec<Period> = month("2025-12").through(month("2027-01")).collect();
             let scheme = scheme(&[("2026-01", "2026-06", 12_000), ("2026-07", "", 13_050)]);
             let entitlement = Entitlement {
-                first: months[first],
                 last: length.map(|l| months[l]),
-                stop_reason: None,
                 suspensions: stops.iter().map(|(from, to, back)| Suspension {
-                    from: months[*from], resumed_from: to.map(|t| months[t]), back_paid: *back }).collect(),
+                    cause: SuspensionCause::Other, from: months[*from], resumed_from: to.map(|t| months[t]), back_paid: *back }).collect(),
+                ..entitled_from(&months[first].to_string())
             };
             let mut covered: BTreeMap<Period, Money> = paid.into_iter().map(|(p, fen)| (months[p], Money(fen))).collect();
-            let before = payable(&scheme, "", &entitlement, &covered, months[until]);
+            let before = payable(&scheme, &entitlement, &covered, months[until]);
             for line in &before.covers {
                 prop_assert!(line.amount > Money::ZERO);
                 prop_assert_eq!(line.covered_before + line.amount, line.claim);
                 *covered.entry(line.period).or_default() += line.amount;
             }
-            let after = payable(&scheme, "", &entitlement, &covered, months[until]);
+            let after = payable(&scheme, &entitlement, &covered, months[until]);
             prop_assert!(after.covers.is_empty());
             prop_assert_eq!(&after.overpaid, &before.overpaid);
             for period in &months[..=until] {
-                let due = claim(&scheme, "", &entitlement, *period).amount();
+                let due = claim(&scheme, &entitlement, *period).amount();
                 let cover = covered.get(period).copied().unwrap_or_default();
                 prop_assert!(cover == due || after.overpaid.iter().any(|o| o.period == *period && o.cover == cover));
             }

@@ -72,7 +72,7 @@ enum Command {
     /// 名册
     #[command(subcommand)]
     Roster(roster::Command),
-    /// 人员变更: 停发、暂停、恢复、换账户
+    /// 人员变更: 新增、停发、暂停、恢复、换账户、更正、认证、撤销、复核
     #[command(subcommand)]
     Change(change::Command),
     /// 暂停支付清单

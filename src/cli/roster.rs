@@ -88,13 +88,13 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
     Ok(exit_code::DONE)
 }
 
-fn print(desk: &Desk, imported: &Imported, name: &str, dry_run: bool) {
+pub(super) fn print(desk: &Desk, imported: &Imported, name: &str, dry_run: bool) {
     desk.out.findings(&imported.findings, name);
     desk.out.answer(
         || json!({
             "accepted": imported.rows, "rejected": 0, "new": imported.new, "changed": imported.changed,
             "unchanged": imported.unchanged, "missing": imported.missing.len(), "dry_run": dry_run,
-            "already_imported": imported.already, "findings": imported.findings,
+            "already_imported": imported.already, "pending": imported.pending, "findings": imported.findings,
             "changes": imported.changes.iter().map(|c| json!({
                 "row": c.row, "citizen_number": c.citizen_number, "name": c.name, "field": c.field, "old": c.old, "new": c.new,
             })).collect::<Vec<_>>(),
@@ -109,7 +109,11 @@ fn words(imported: &Imported, name: &str, dry_run: bool) -> String {
     }
     let mut lines = vec![format!(
         "{}{name}: {} 人，新增 {}，变更 {}，不变 {}，名册中有而文件中没有 {}",
-        if dry_run { "（试导入，未生效）" } else { "已导入 " },
+        match imported.pending {
+            _ if dry_run => "（试导入，未生效）",
+            Some(_) => "（等待复核，未生效）",
+            None => "已导入 ",
+        },
         imported.rows,
         imported.new,
         imported.changed,
@@ -121,6 +125,9 @@ fn words(imported: &Imported, name: &str, dry_run: bool) -> String {
     }
     for (number, name) in &imported.missing {
         lines.push(format!("  缺少 {name} {number}（不会自动停发，停发请用 fafang change stop）"));
+    }
+    if let Some(no) = imported.pending {
+        lines.push(format!("由另一人复核后生效: fafang change accept {no}"));
     }
     lines.join("\n")
 }

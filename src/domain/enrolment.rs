@@ -1,8 +1,11 @@
-//! A beneficiary in a scheme (待遇资格), from a first to a last month, with its suspensions.
+//! A beneficiary in a scheme: who, where the money goes, and the kinds of what may happen to them.
+//! What they are entitled to is in [`super::entitlement`].
+
+use serde::{Deserialize, Serialize};
 
 use super::bank_account::AccountNumber;
 use super::citizen_number::CitizenNumber;
-use super::period::Period;
+use super::entitlement::Entitlement;
 
 /// What the engine knows of one person in one scheme.
 #[derive(Debug, Clone)]
@@ -15,9 +18,7 @@ pub struct Enrolment {
     pub citizen_number: CitizenNumber,
     /// The person's name.
     pub name: String,
-    /// 人员类别; empty when the scheme knows only one.
-    pub category: String,
-    /// Months owed.
+    /// What is owed, as the facts have it.
     pub entitlement: Entitlement,
     /// Where the money goes now.
     pub account: Account,
@@ -48,32 +49,9 @@ impl Account {
     }
 }
 
-/// From when to when someone is entitled, and when not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entitlement {
-    /// First month owed.
-    pub first: Period,
-    /// Last month owed, `None` while it lasts.
-    pub last: Option<Period>,
-    /// Why it ended.
-    pub stop_reason: Option<StopReason>,
-    /// Suspensions, by their first month.
-    pub suspensions: Vec<Suspension>,
-}
-
-/// Months that are not paid, at least for now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Suspension {
-    /// First suspended month.
-    pub from: Period,
-    /// First month paid again, `None` while suspended.
-    pub resumed_from: Option<Period>,
-    /// True when the suspended months are owed after all.
-    pub back_paid: bool,
-}
-
 /// Why an entitlement ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// 死亡.
     Death,
@@ -120,55 +98,120 @@ impl StopReason {
     }
 }
 
-/// What happened to an enrolment, as one append-only row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
-    /// 停发: `period` is the last month owed.
-    Stopped,
-    /// 暂停: `period` is the first suspended month.
-    Suspended,
-    /// 恢复: `period` is the first month paid again.
-    Resumed,
-    /// 账户变更.
-    Account,
-    /// 类别变更.
-    Category,
-    /// 起始月变更: `period` is the new first month.
-    FirstMonth,
+/// Why someone is suspended. Each cause begins and ends by itself: a certificate does not release
+/// a prisoner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuspensionCause {
+    /// 未认证.
+    NotCertified,
+    /// 疑似丧失资格.
+    Suspected,
+    /// 服刑.
+    Prison,
+    /// 失踪.
+    Missing,
+    /// 其他.
+    Other,
 }
 
-impl EventKind {
-    /// Every kind.
-    pub const ALL: [EventKind; 6] = [
-        EventKind::Stopped,
-        EventKind::Suspended,
-        EventKind::Resumed,
-        EventKind::Account,
-        EventKind::Category,
-        EventKind::FirstMonth,
+impl SuspensionCause {
+    /// Every cause.
+    pub const ALL: [SuspensionCause; 5] = [
+        SuspensionCause::NotCertified,
+        SuspensionCause::Suspected,
+        SuspensionCause::Prison,
+        SuspensionCause::Missing,
+        SuspensionCause::Other,
     ];
 
-    /// Stored form.
+    /// Stored and typed form.
     pub fn code(self) -> &'static str {
         match self {
-            EventKind::Stopped => "stopped",
-            EventKind::Suspended => "suspended",
-            EventKind::Resumed => "resumed",
-            EventKind::Account => "account",
-            EventKind::Category => "category",
-            EventKind::FirstMonth => "first_month",
+            SuspensionCause::NotCertified => "not_certified",
+            SuspensionCause::Suspected => "suspected",
+            SuspensionCause::Prison => "prison",
+            SuspensionCause::Missing => "missing",
+            SuspensionCause::Other => "other",
         }
     }
 
     /// Printed form.
     pub fn title(self) -> &'static str {
         match self {
-            EventKind::Stopped => "停发",
-            EventKind::Suspended => "暂停",
-            EventKind::Resumed => "恢复",
-            EventKind::Account => "账户变更",
-            EventKind::Category => "类别变更",
-            EventKind::FirstMonth => "起始月变更",
+            SuspensionCause::NotCertified => "未认证",
+            SuspensionCause::Suspected => "疑似丧失资格",
+            SuspensionCause::Prison => "服刑",
+            SuspensionCause::Missing => "失踪",
+            SuspensionCause::Other => "其他原因",
         }
     }
+
+    /// The cause that a clerk's words name; [`SuspensionCause::Other`] when they name none.
+    pub fn in_words(text: &str) -> SuspensionCause {
+        let named = |cause: &SuspensionCause| *cause != SuspensionCause::Other && text.contains(cause.title());
+        SuspensionCause::ALL.into_iter().find(named).unwrap_or(SuspensionCause::Other)
+    }
+
+    /// From a code or the Chinese word.
+    pub fn parse(text: &str) -> Option<SuspensionCause> {
+        SuspensionCause::ALL.into_iter().find(|c| c.code() == text || c.title() == text)
+    }
+}
+
+macro_rules! event_kinds {
+    ($($(#[doc = $doc:literal])* $kind:ident $code:literal $title:literal,)+) => {
+        /// Kind of an enrolment's event, one append-only row.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum EventKind {
+            $($(#[doc = $doc])* $kind,)+
+        }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &[EventKind] = &[$(EventKind::$kind),+];
+
+            /// Stored form.
+            pub fn code(self) -> &'static str {
+                match self { $(EventKind::$kind => $code),+ }
+            }
+
+            /// Printed form.
+            pub fn title(self) -> &'static str {
+                match self { $(EventKind::$kind => $title),+ }
+            }
+
+            /// From the stored form.
+            pub fn parse(text: &str) -> Option<EventKind> {
+                EventKind::ALL.iter().copied().find(|k| k.code() == text)
+            }
+        }
+    };
+}
+
+event_kinds! {
+    /// `period` is the last month owed, `on_date` the day.
+    Stopped "stopped" "停发",
+    /// `period` is the first suspended month.
+    Suspended "suspended" "暂停",
+    /// `period` is the first month paid again.
+    Resumed "resumed" "恢复",
+    /// Another account.
+    Account "account" "账户变更",
+    /// Another name.
+    Name "name" "姓名变更",
+    /// `period` is the first month of the category, none from the beginning.
+    Category "category" "类别变更",
+    /// `period` is the first month of the amount, none from the beginning.
+    Amount "amount" "待遇变更",
+    /// `period` is the new first month, `on_date` its day.
+    FirstMonth "first_month" "起始月变更",
+    /// `on_date` is the day.
+    Certified "certified" "资格认证",
+    /// `on_date` is the right birth date.
+    Born "born" "出生日期更正",
+    /// `on_date` is the right retirement date.
+    Retired "retired" "退休日期更正",
+    /// `undoes_seq` was wrong.
+    Undone "undone" "撤销",
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{Datelike, NaiveDate};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::text::{fold_width, without_blanks};
 
@@ -71,6 +71,22 @@ impl Period {
         Period { months: self.months - 1 }
     }
 
+    /// The month so many months later (earlier when negative).
+    #[must_use]
+    pub fn plus(self, months: i32) -> Period {
+        Period { months: self.months + months }
+    }
+
+    /// Months from `earlier` to `self`; negative when it is later.
+    pub fn since(self, earlier: Period) -> i32 {
+        self.months - earlier.months
+    }
+
+    /// Last day.
+    pub fn last_day(self) -> NaiveDate {
+        self.next().first_day().pred_opt().unwrap_or_default()
+    }
+
     /// Months from `self` to `last`, both included; none if `last` is earlier.
     pub fn through(self, last: Period) -> impl DoubleEndedIterator<Item = Period> + Clone {
         (self.months..=last.months).map(|months| Period { months })
@@ -119,6 +135,12 @@ fn day_fits(year: &str, month: &str, day: &str) -> bool {
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}", self.year(), self.month())
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

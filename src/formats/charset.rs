@@ -7,7 +7,7 @@ use encoding_rs::{DecoderResult, EncoderResult, GB18030};
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// How the characters of a file are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Charset {
     /// UTF-8.
     Utf8,

@@ -3,6 +3,7 @@
 
 pub mod bank;
 pub mod budget;
+pub mod change;
 pub mod charset;
 pub mod roster;
 pub mod scheme;

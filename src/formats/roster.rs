@@ -54,6 +54,12 @@ pub struct RosterRow {
     pub first: Period,
     /// Last month owed, `None` while it lasts.
     pub last: Option<Period>,
+    /// The person's own monthly amount.
+    pub amount: Option<Money>,
+    /// Day in the first month, when it was given.
+    pub first_day: Option<NaiveDate>,
+    /// Last certification.
+    pub certified_on: Option<NaiveDate>,
     /// 原工作单位.
     pub former_unit: String,
     /// 退休日期.
@@ -400,6 +406,9 @@ impl<'a> Reader<'a> {
             category: category?,
             first: first?,
             last,
+            amount: None,
+            first_day: None,
+            certified_on: None,
             former_unit,
             retired_on,
             phone,

@@ -179,7 +179,7 @@ fn person_month(scheme: &Scheme, enrolment: &Enrolment, period: Period, traces: 
     let sum = |wanted: fn(PaymentState) -> bool| traces.iter().filter(|t| wanted(t.state)).map(|t| t.amount).sum();
     PersonMonth {
         period,
-        claim: claim(scheme, &enrolment.category, &enrolment.entitlement, period),
+        claim: claim(scheme, &enrolment.entitlement, period),
         credited: sum(|s| s == PaymentState::Credited),
         in_flight: sum(|s| s.covers() && s != PaymentState::Credited),
         traces,
@@ -277,7 +277,7 @@ impl Ledger {
             figures.claim += month.claim.amount();
             figures.claim_count += usize::from(!month.claim.amount().is_zero());
             figures.overpaid += month.overpaid();
-            if let Claim::Suspended(amount) = month.claim {
+            if let Claim::Suspended(amount, _) = month.claim {
                 figures.suspended += amount;
             }
             if let Some(reason) = month.why_uncovered(person.hold.as_ref()) {

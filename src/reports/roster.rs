@@ -34,7 +34,7 @@ pub async fn roster(office: &Office, scheme_code: &str) -> Result<Report, Failur
             e.no.into(),
             e.name.clone().into(),
             e.citizen_number.masked().into(),
-            e.category.clone().into(),
+            e.entitlement.last_category().into(),
             bank.into(),
             e.account.number.masked().into(),
             e.account.holder.clone().into(),

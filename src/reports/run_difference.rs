@@ -84,7 +84,7 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
             continue;
         }
         let person = enrolments.binary_search_by_key(enrolment_no, |e| e.no).ok().map(|at| &enrolments[at]);
-        let claim = person.map(|e| claim(&scheme, &e.category, &e.entitlement, this.periods.last));
+        let claim = person.map(|e| claim(&scheme, &e.entitlement, this.periods.last));
         let reason = match (holds.get(&p.beneficiary_no), claim) {
             (_, Some(claim)) if !claim.reason().is_empty() => claim.reason(),
             (Some((hold, _)), _) => format!("暂停支付: {}（{}）", hold.reason.title(), hold.note),

@@ -8,7 +8,7 @@ use crate::domain::money::Money;
 use crate::domain::period::date_from_number;
 use crate::failure::Failure;
 use crate::office::Office;
-use crate::storage::{enrolment, finding, hold, run};
+use crate::storage::{change_request, enrolment, finding, hold, run};
 
 /// Open holds, oldest first, each with what to do.
 ///
@@ -47,6 +47,38 @@ pub async fn holds(office: &Office) -> Result<Report, Failure> {
     let rows: Vec<Vec<Value>> = rows.collect();
     let count = rows.len();
     Ok(list(office, "holds", &format!("暂停支付 {count} 项"), columns, rows))
+}
+
+/// Changes and rosters that wait for a second person, oldest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn requests(office: &Office) -> Result<Report, Failure> {
+    let mut tx = office.read().await?;
+    let columns = vec![
+        Column::count("request_no", "编号"),
+        Column::text("scheme", "项目"),
+        Column::text("summary", "内容"),
+        Column::count("items", "人数"),
+        Column::text("made_by", "提出人"),
+        Column::text("made_on", "日期"),
+        Column::count("age_days", "天数"),
+    ];
+    let rows = change_request::pending(&mut tx, &office.agency_code).await?.into_iter().map(|r| -> Vec<Value> {
+        let on = date_from_number(r.made_on).unwrap_or_default();
+        vec![
+            r.request_no.into(),
+            r.scheme_code.into(),
+            r.summary.into(),
+            r.item_count.into(),
+            r.made_by.into(),
+            on.to_string().into(),
+            (office.business_date() - on).num_days().max(0).into(),
+        ]
+    });
+    let rows: Vec<Vec<Value>> = rows.collect();
+    let count = rows.len();
+    Ok(list(office, "requests", &format!("等待复核 {count} 项"), columns, rows))
 }
 
 /// Differences in banks' answers, explained ones too.

@@ -214,10 +214,10 @@ fn cell(month: &PersonMonth, person: &PersonYear) -> String {
             let repaid = month.traces.iter().any(|t| t.state != PaymentState::Credited) || month.traces.len() > 1;
             format!("{}{}", month.credited, if repaid { "补" } else { "" })
         }
-        Claim::Suspended(_) => "暂".into(),
+        Claim::Suspended(..) => "暂".into(),
         Claim::Forfeited => "暂（不补）".into(),
-        Claim::Ended(_) | Claim::SchemeEnded => "停".into(),
-        Claim::NotYet | Claim::NoStandard => String::new(),
+        Claim::Ended(_) | Claim::SchemeEnded | Claim::LimitReached => "停".into(),
+        Claim::NotYet | Claim::PaidOnce | Claim::NoStandard => String::new(),
     }
 }
 

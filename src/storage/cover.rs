@@ -48,6 +48,10 @@ statements! {
         join_run!(), " ", join_failure!(),
         " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NULL \
          GROUP BY c.enrolment_no");
+    COVERED_OF = concat!(
+        "SELECT c.period, CAST(SUM(c.amount_fen) AS BIGINT) FROM cover c ",
+        join_run!(), " ", join_failure!(),
+        " WHERE c.agency_code = $1 AND c.enrolment_no = $2 AND r.status <> 'cancelled' AND o.line_no IS NULL GROUP BY c.period");
     OF_LINES = "SELECT line_no, period, amount_fen, claim_fen, covered_fen FROM cover \
               WHERE agency_code = $1 AND run_period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, period";
     /// Sums per month and state; a state is told by run, file and last outcome together.
@@ -85,6 +89,15 @@ pub type Covered = HashMap<i64, BTreeMap<Period, Money>>;
 pub async fn covered(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Covered, StorageError> {
     let rows: Vec<(i64, String)> = tx.fetch_all(COVERED, values![agency, scheme]).await?;
     rows.into_iter().map(|(enrolment_no, months)| Ok((enrolment_no, parse_months(&months)?))).collect()
+}
+
+/// In flight and credited together of one enrolment, by month.
+///
+/// # Errors
+/// The database's.
+pub async fn covered_of(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<BTreeMap<Period, Money>, StorageError> {
+    let rows: Vec<(i64, i64)> = tx.fetch_all(COVERED_OF, values![agency, enrolment_no]).await?;
+    rows.into_iter().map(|(month, fen)| Ok((period("cover", month)?, Money(fen)))).collect()
 }
 
 fn parse_months(text: &str) -> Result<BTreeMap<Period, Money>, StorageError> {

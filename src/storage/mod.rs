@@ -21,14 +21,17 @@ pub mod actor;
 pub mod agency;
 pub mod appropriation;
 pub mod audit_event;
+pub mod change_request;
 pub mod counter;
 pub mod cover;
 pub mod enrolment;
+pub mod enrolment_event;
 pub mod finding;
 pub mod hold;
 pub mod kept_file;
 pub mod payment;
 pub mod payment_file;
+pub mod roster_import;
 pub mod run;
 pub mod scheme;
 
@@ -39,14 +42,17 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("agency", agency::STATEMENTS),
         ("appropriation", appropriation::STATEMENTS),
         ("audit_event", audit_event::STATEMENTS),
+        ("change_request", change_request::STATEMENTS),
         ("counter", counter::STATEMENTS),
         ("cover", cover::STATEMENTS),
         ("enrolment", enrolment::STATEMENTS),
+        ("enrolment_event", enrolment_event::STATEMENTS),
         ("finding", finding::STATEMENTS),
         ("hold", hold::STATEMENTS),
         ("kept_file", kept_file::STATEMENTS),
         ("payment", payment::STATEMENTS),
         ("payment_file", payment_file::STATEMENTS),
+        ("roster_import", roster_import::STATEMENTS),
         ("run", run::STATEMENTS),
         ("scheme", scheme::STATEMENTS),
     ];

@@ -11,7 +11,8 @@ use super::people::{InventedPerson, invent, roster_csv};
 use super::simulated_bank::{Faults, Forced, SimulatedBank};
 use crate::clock::Clock;
 use crate::domain::actor::Role;
-use crate::domain::enrolment::StopReason;
+use crate::domain::change::{Change, What};
+use crate::domain::enrolment::{StopReason, SuspensionCause};
 use crate::domain::money::Money;
 use crate::domain::period::Period;
 use crate::domain::run::RunKind;
@@ -29,9 +30,10 @@ use crate::reports::table::Report;
 use crate::reports::{month, year_end};
 use crate::storage::engine::Database;
 use crate::storage::hold;
-use crate::workflow::change_enrolment::{NewAccount, Person, change_account, resume, stop, suspend};
+use crate::workflow::change_enrolment::Changed;
 use crate::workflow::clear_hold::clear_hold;
 use crate::workflow::decide_run::{approve, review, submit};
+use crate::workflow::enter_change::enter_change;
 use crate::workflow::import_roster::{ImportRoster, import_roster};
 use crate::workflow::issue_files::{IssuedFile, issue_files};
 use crate::workflow::prepare_run::prepare_run;
@@ -201,20 +203,24 @@ impl Year {
                 self.tell(period, &format!("{} 送来新卡，账户变更，3 月随本月补发", closed.name));
             }
             5 => {
-                stop(&maker, who(&dead), StopReason::Death, day(period.previous(), 12), "死亡证明").await?;
+                let died = What::Stop { reason: StopReason::Death, on: day(period.previous(), 12) };
+                enter(&maker, &dead, died, "死亡证明").await?;
                 self.tell(period, &format!("{} 于 4 月 12 日去世，及时登记，5 月起停发", dead.name));
-                suspend(&maker, who(&suspended), period, "待遇资格未认证").await?;
+                let lapsed = What::Suspend { cause: SuspensionCause::NotCertified, from: period };
+                enter(&maker, &suspended, lapsed, "待遇资格未认证").await?;
                 self.tell(period, &format!("{} 未做资格认证，5 月起暂停", suspended.name));
             }
             8 => {
                 let late_death = day(Period::new(YEAR, 5).unwrap_or(period), 1);
-                let changed = stop(&maker, who(&late_dead), StopReason::Death, late_death, "公安比对").await?;
+                let died = What::Stop { reason: StopReason::Death, on: late_death };
+                let changed = enter(&maker, &late_dead, died, "公安比对").await?;
                 let overpaid: Money = changed.overpaid.iter().map(crate::calculation::payable::Overpaid::amount).sum();
                 self.tell(
                     period,
                     &format!("{} 于 5 月 1 日去世，8 月才知道，6、7 月多发 {overpaid} 元，列入追回", late_dead.name),
                 );
-                resume(&maker, who(&suspended), period, "已完成资格认证").await?;
+                let again = What::Resume { cause: None, from: period, back_pay: None };
+                enter(&maker, &suspended, again, "已完成资格认证").await?;
                 self.tell(period, &format!("{} 完成认证，8 月起恢复，5 至 7 月补发", suspended.name));
             }
             11 => {
@@ -244,8 +250,9 @@ impl Year {
 
     async fn give_new_card(&self, maker: &Office, person: &InventedPerson, spare: usize) -> Result<(), Failure> {
         let card = self.new_card(spare);
-        let new = NewAccount { number: &card.account, bank: Some(&card.bank_code), holder: None, relation: "" };
-        change_account(maker, who(person), new, "本人送来新卡").await?;
+        let bank = Some(card.bank_code);
+        let new = What::Account { number: card.account, bank, holder: None, relation: String::new() };
+        enter(maker, person, new, "本人送来新卡").await?;
         Ok(())
     }
 
@@ -333,8 +340,16 @@ impl Year {
     }
 }
 
-fn who(person: &InventedPerson) -> Person<'_> {
-    Person { citizen_number: &person.citizen_number, scheme: Some(SCHEME) }
+async fn enter(maker: &Office, person: &InventedPerson, what: What, reason: &str) -> Result<Changed, Failure> {
+    let change = Change {
+        citizen_number: person.citizen_number.clone(),
+        scheme: Some(SCHEME.into()),
+        what,
+        reason: reason.into(),
+        evidence: String::new(),
+    };
+    let mut entered = enter_change(maker, change).await?;
+    Ok(entered.changed.remove(0))
 }
 
 /// Configuration of the demonstration's office.

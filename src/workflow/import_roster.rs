@@ -1,27 +1,31 @@
 //! Imports a roster: the wanted state of a scheme's people. All or nothing.
 //!
-//! New people are enrolled, changed ones get an event with old and new value, people missing from
-//! the file are reported and never stopped.
+//! Where the scheme asks for a second person, the file is kept and its difference waits for one.
 
 use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::change_enrolment::clear_answered_holds;
+use super::change_enrolment::Changed;
+use super::enter_change::{Content, request};
+use super::roster_difference::{Plan, count, overruled_last_months};
 use super::step::Step;
 use crate::domain::actor::Role;
-use crate::domain::enrolment::{Enrolment, Entitlement, EventKind, StopReason};
+use crate::domain::change;
+use crate::domain::enrolment::{Enrolment, EventKind};
 use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::period::{Period, date_from_number};
 use crate::domain::person_name::same_name;
 use crate::domain::scheme::Scheme;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::formats::charset::Charset;
-use crate::formats::roster::{Roster, RosterContext, RosterRow, parse_roster};
+use crate::formats::roster::{Roster, RosterContext, parse_roster};
 use crate::formats::table::{Table, read_table, write_with_reasons};
 use crate::office::Office;
-use crate::storage::enrolment::{self, ImportCounts, NewBeneficiary, NewEnrolment, NewEvent};
-use crate::storage::{counter, kept_file};
+use crate::storage::enrolment_event::{self, ChangeMark, NewEvent};
+use crate::storage::roster_import::{self, ImportCounts};
+use crate::storage::{counter, enrolment, kept_file};
 
 /// A roster file and how to take it.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +46,7 @@ pub struct ImportRoster<'a> {
 
 /// One difference between the file and the roster in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct Difference {
     /// Row of the file.
     pub row: usize,
     /// Masked citizen number.
@@ -65,7 +69,7 @@ pub struct Imported {
     /// Enrolled.
     pub new: usize,
     /// Differences of people in force.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Difference>,
     /// People with a difference.
     pub changed: usize,
     /// Equal to the roster in force.
@@ -76,6 +80,8 @@ pub struct Imported {
     pub findings: Vec<RowFinding>,
     /// Set when these bytes were imported before: when and by whom. Then nothing was done.
     pub already: Option<String>,
+    /// Number under which the difference waits for a second person.
+    pub pending: Option<i64>,
 }
 
 /// A failed import also hands the input back with a reason column.
@@ -103,6 +109,16 @@ impl From<crate::storage::error::StorageError> for Rejected {
     }
 }
 
+/// What is left to do of an import that waits for a second person: the file is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Request {
+    scheme: String,
+    file_name: String,
+    digest: String,
+    charset: Option<Charset>,
+    first: Option<Period>,
+}
+
 /// Imports a roster file.
 ///
 /// # Errors
@@ -112,20 +128,165 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
     let (scheme, _) = office.scheme(&mut step.tx, input.scheme).await?;
     let digest = kept_file::digest_of(input.bytes);
     if let Some((import_no, name, by, on)) =
-        enrolment::imported(&mut step.tx, &step.agency, &scheme.code, &digest).await?
+        roster_import::imported(&mut step.tx, &step.agency, &scheme.code, &digest).await?
     {
         let on = date_from_number(on).map_or_else(|| on.to_string(), |d| d.to_string());
         let already = format!("{name} 已由 {by} 于 {on} 导入（第 {import_no} 次导入）");
         return Ok(Imported { already: Some(already), ..Imported::default() });
     }
+    let read = read(office, &mut step, &scheme, &input).await?;
+    let plan = Plan::of(&scheme, &read.roster, &read.in_force, input.first, office.current_period());
+    check_people_limit(&scheme, &plan, &read.in_force)?;
+    let mut imported = plan.summary(&read.roster, &read.in_force);
+    if input.dry_run {
+        return Ok(imported);
+    }
+    kept_file::keep(&mut step.tx, &step.agency, input.file_name, input.bytes.to_vec(), step.event_no).await?;
+    let differs = imported.new + imported.changed > 0;
+    // The first roster differs from nothing: what it brings is seen by the reviewer of the first run.
+    if scheme.second_person.rosters && differs && !read.in_force.is_empty() {
+        let summary = format!(
+            "名册 {}: {} 人，新增 {}，变更 {}，缺少 {}",
+            input.file_name,
+            imported.rows,
+            imported.new,
+            imported.changed,
+            imported.missing.len()
+        );
+        let content = Content::Roster(Request {
+            scheme: scheme.code.clone(),
+            file_name: input.file_name.to_string(),
+            digest: digest.clone(),
+            charset: input.charset,
+            first: input.first,
+        });
+        let items = imported.new + imported.changed;
+        let request_no = request(&mut step, "roster", &scheme.code, &summary, items, &content).await?;
+        imported.pending = Some(request_no);
+        let detail = json!({ "waits": true, "request": request_no, "file": input.file_name, "digest": digest });
+        step.finish(&scheme.code, detail).await?;
+        return Ok(imported);
+    }
+    let by = step.actor.name.clone();
+    let detail =
+        store(&mut step, &scheme, &plan, &read.people, &imported, (input.file_name, &digest), (&by, None)).await?;
+    step.finish(&scheme.code, detail).await?;
+    Ok(imported)
+}
+
+/// Does what a request asked for, now that a second person has accepted it.
+///
+/// # Errors
+/// When the file no longer fits the roster in force.
+pub(super) async fn accepted(
+    office: &Office,
+    step: &mut Step,
+    request: &Request,
+    by: &str,
+    second: &str,
+) -> Result<Imported, Failure> {
+    let (scheme, _) = office.scheme(&mut step.tx, &request.scheme).await?;
+    let bytes = kept_file::content(&mut step.tx, &step.agency, &request.digest).await?;
+    let input = ImportRoster {
+        scheme: &request.scheme,
+        file_name: &request.file_name,
+        bytes: &bytes,
+        charset: request.charset,
+        first: request.first,
+        dry_run: false,
+    };
+    let read = read(office, step, &scheme, &input).await.map_err(|rejected| rejected.failure)?;
+    let plan = Plan::of(&scheme, &read.roster, &read.in_force, input.first, office.current_period());
+    check_people_limit(&scheme, &plan, &read.in_force)?;
+    let imported = plan.summary(&read.roster, &read.in_force);
+    let file = (request.file_name.as_str(), request.digest.as_str());
+    store(step, &scheme, &plan, &read.people, &imported, file, (by, Some(second))).await?;
+    Ok(imported)
+}
+
+/// Enrols one person, whose fields are given title by title as in a roster.
+///
+/// # Errors
+/// Every fault of the fields; when the person is in the scheme already.
+pub(super) async fn enrol_one(
+    office: &Office,
+    step: &mut Step,
+    change: &change::Change,
+    fields: &[(String, String)],
+    by: &str,
+    second: Option<&str>,
+) -> Result<Changed, Failure> {
+    let Some(code) = change.scheme.as_deref() else {
+        return Err(Failure::refused("WHICH_SCHEME", "新增人员没有写明项目").hint("用 --scheme 指明是哪个项目"));
+    };
+    let (scheme, _) = office.scheme(&mut step.tx, code).await?;
+    let mut text = Vec::new();
+    for part in [fields.iter().map(|f| &f.0).collect::<Vec<_>>(), fields.iter().map(|f| &f.1).collect()] {
+        let mut row = csv::Writer::from_writer(Vec::new());
+        let written = row.write_record(part).ok().and_then(|()| row.into_inner().ok());
+        text.extend(written.ok_or_else(|| Failure::new(Kind::Internal, "ENROL", "新增人员的内容无法整理成一行"))?);
+    }
+    let input = ImportRoster {
+        scheme: code,
+        file_name: "新增",
+        bytes: &text,
+        charset: Some(Charset::Utf8),
+        first: None,
+        dry_run: false,
+    };
+    let read = read(office, step, &scheme, &input).await.map_err(|rejected| {
+        let reasons: Vec<String> = rejected.failure.findings.iter().map(RowFinding::without_row).collect();
+        Failure::refused("ENROL", format!("新增: {}", reasons.join("；")))
+    })?;
+    let plan = Plan::of(&scheme, &read.roster, &read.in_force, None, office.current_period());
+    let [row] = plan.new.as_slice() else {
+        let name = read.roster.rows.first().map_or("", |row| row.name.as_str());
+        return Err(Failure::refused("ALREADY_ENROLLED", format!("{name} 已在项目 {code} 的名册中"))
+            .hint("停发后重新享受时，撤销停发（change undo）；资料变更用相应的变更"));
+    };
+    check_people_limit(&scheme, &plan, &read.in_force)?;
+    plan.store(step, &scheme, &read.people, None, (by, second)).await?;
+    let places = enrolment::of_person(&mut step.tx, &step.agency, row.citizen_number.as_str()).await?;
+    let enrolment_no = places.iter().find(|(scheme, _)| scheme == code).map_or(0, |(_, no)| *no);
+    // No roster stands behind this account: its own event says who entered it.
+    let event = NewEvent {
+        reason: change.reason.clone(),
+        evidence: change.evidence.clone(),
+        new_value: row.account.whole(),
+        ..NewEvent::new(EventKind::Account)
+    };
+    let mark = ChangeMark { by, on: step.on, event_no: step.event_no, accepted_by: second };
+    let seq_no = enrolment_event::append(&mut step.tx, &step.agency, enrolment_no, &event, mark).await?;
+    Ok(Changed {
+        scheme: code.to_string(),
+        enrolment_no,
+        name: row.name.clone(),
+        citizen_number: row.citizen_number.masked(),
+        event: Some(seq_no),
+        what: format!("新增，自 {} 起", row.first.max(scheme.first)),
+        notices: read.roster.findings.iter().map(RowFinding::without_row).collect(),
+        overpaid: Vec::new(),
+        cleared_holds: Vec::new(),
+    })
+}
+
+/// A roster file without errors, beside what is in force.
+struct ReadRoster {
+    roster: Roster,
+    people: HashMap<String, (i64, String)>,
+    in_force: Vec<Enrolment>,
+}
+
+async fn read(
+    office: &Office,
+    step: &mut Step,
+    scheme: &Scheme,
+    input: &ImportRoster<'_>,
+) -> Result<ReadRoster, Rejected> {
     let table = read_table(input.file_name, input.bytes, input.charset)
         .map_err(|e| Failure::input(e.code(), format!("{}: {e}", input.file_name)))?;
-    let context = RosterContext {
-        scheme: &scheme,
-        banks: &office.banks,
-        today: step.on,
-        first: input.first.unwrap_or(scheme.first),
-    };
+    let first = input.first.unwrap_or(scheme.first);
+    let context = RosterContext { scheme, banks: &office.banks, today: step.on, first };
     let mut roster = parse_roster(&table, &context);
     let people = enrolment::people(&mut step.tx, &step.agency).await?;
     let in_force = enrolment::of_scheme(&mut step.tx, &step.agency, &scheme.code).await?;
@@ -135,32 +296,44 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
         return Err(rejected(&table, &roster, input.file_name));
     }
     overruled_last_months(&mut roster, &in_force);
-    let plan = Plan::of(&scheme, &roster, &in_force);
-    let imported = plan.summary(&roster, &in_force);
-    if input.dry_run {
-        return Ok(imported);
-    }
-    let counts = ImportCounts {
-        rows: to_count(imported.rows),
-        new: to_count(imported.new),
-        changed: to_count(imported.changed),
-        missing: to_count(imported.missing.len()),
-    };
-    let import_no = counter::take(&mut step.tx, &step.agency, "roster_import", 1).await?;
-    plan.store(&mut step, &scheme, &people, import_no).await?;
-    kept_file::keep(&mut step.tx, &step.agency, input.file_name, input.bytes.to_vec(), step.event_no).await?;
-    let (tx, agency, mark) = step.to_change();
-    enrolment::insert_import(tx, agency, import_no, &scheme.code, input.file_name, &digest, counts, mark).await?;
-    let detail = json!({
-        "import": import_no, "file": input.file_name, "digest": digest, "rows": counts.rows,
-        "new": counts.new, "changed": counts.changed, "missing": counts.missing,
-    });
-    step.finish(&scheme.code, detail).await?;
-    Ok(imported)
+    Ok(ReadRoster { roster, people, in_force })
 }
 
-fn to_count(n: usize) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
+fn check_people_limit(scheme: &Scheme, plan: &Plan<'_>, in_force: &[Enrolment]) -> Result<(), Failure> {
+    let Some(most) = scheme.max_people else { return Ok(()) };
+    let now = in_force.iter().filter(|e| e.entitlement.last.is_none()).count();
+    let then = count(now + plan.new.iter().filter(|row| row.last.is_none()).count());
+    if then <= most || plan.new.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::refused("TOO_MANY_PEOPLE", format!("名册将有 {then} 人在享受，项目最多 {most} 人"))
+        .hint("先登记停发，或由管理员修改项目文件的 max_people"))
+}
+
+/// Stores the difference and the import; the detail of the audit event.
+async fn store(
+    step: &mut Step,
+    scheme: &Scheme,
+    plan: &Plan<'_>,
+    people: &HashMap<String, (i64, String)>,
+    imported: &Imported,
+    (file_name, digest): (&str, &str),
+    by: (&str, Option<&str>),
+) -> Result<serde_json::Value, Failure> {
+    let counts = ImportCounts {
+        rows: count(imported.rows),
+        new: count(imported.new),
+        changed: count(imported.changed),
+        missing: count(imported.missing.len()),
+    };
+    let import_no = counter::take(&mut step.tx, &step.agency, "roster_import", 1).await?;
+    plan.store(step, scheme, people, Some(import_no), by).await?;
+    let mark = ChangeMark { by: by.0, on: step.on, event_no: step.event_no, accepted_by: by.1 };
+    roster_import::insert(&mut step.tx, &step.agency, import_no, &scheme.code, file_name, digest, counts, mark).await?;
+    Ok(json!({
+        "import": import_no, "file": file_name, "digest": digest, "rows": counts.rows,
+        "new": counts.new, "changed": counts.changed, "missing": counts.missing,
+    }))
 }
 
 /// What only the database can tell: another name under the same number, an account in use by
@@ -233,211 +406,4 @@ fn rejected(table: &Table, roster: &Roster, file_name: &str) -> Rejected {
         .with_findings(roster.findings.clone());
     let file = write_with_reasons(table, roster.header_row, &reasons, "退回原因").ok();
     Rejected { failure, rejected, rows: roster.data_rows, file }
-}
-
-/// What must be stored so that the roster in force becomes the file's.
-struct Plan<'a> {
-    new: Vec<&'a RosterRow>,
-    changed: Vec<(&'a RosterRow, &'a Enrolment, Vec<Difference>)>,
-    unchanged: usize,
-}
-
-enum Difference {
-    Account,
-    Category,
-    FirstMonth,
-    LastMonth,
-}
-
-impl<'a> Plan<'a> {
-    fn of(scheme: &Scheme, roster: &'a Roster, in_force: &'a [Enrolment]) -> Plan<'a> {
-        let by_number: HashMap<&str, &Enrolment> = in_force.iter().map(|e| (e.citizen_number.as_str(), e)).collect();
-        let mut plan = Plan { new: Vec::new(), changed: Vec::new(), unchanged: 0 };
-        for row in &roster.rows {
-            match by_number.get(row.citizen_number.as_str()) {
-                None => plan.new.push(row),
-                Some(enrolment) => {
-                    let differences = differences(scheme, row, enrolment);
-                    if differences.is_empty() {
-                        plan.unchanged += 1;
-                    } else {
-                        plan.changed.push((row, enrolment, differences));
-                    }
-                }
-            }
-        }
-        plan
-    }
-
-    fn summary(&self, roster: &Roster, in_force: &[Enrolment]) -> Imported {
-        let in_file: HashSet<&str> = roster.rows.iter().map(|r| r.citizen_number.as_str()).collect();
-        let missing =
-            in_force.iter().filter(|e| e.entitlement.last.is_none() && !in_file.contains(e.citizen_number.as_str()));
-        let changes = self.changed.iter().flat_map(|(row, enrolment, differences)| {
-            differences.iter().map(|difference| {
-                let (field, old, new) = difference.words(row, enrolment);
-                let citizen_number = row.citizen_number.masked();
-                Change { row: row.row, citizen_number, name: row.name.clone(), field, old, new }
-            })
-        });
-        Imported {
-            rows: roster.data_rows,
-            new: self.new.len(),
-            changes: changes.collect(),
-            changed: self.changed.len(),
-            unchanged: self.unchanged,
-            missing: missing.map(|e| (e.citizen_number.masked(), e.name.clone())).collect(),
-            findings: roster.findings.clone(),
-            already: None,
-        }
-    }
-
-    async fn store(
-        &self,
-        step: &mut Step,
-        scheme: &Scheme,
-        people: &HashMap<String, (i64, String)>,
-        import_no: i64,
-    ) -> Result<(), Failure> {
-        let strangers: Vec<&RosterRow> =
-            self.new.iter().copied().filter(|row| !people.contains_key(row.citizen_number.as_str())).collect();
-        let first_person = counter::take(&mut step.tx, &step.agency, "beneficiary", to_count(strangers.len())).await?;
-        let person_of: HashMap<&str, i64> =
-            strangers.iter().map(|row| row.citizen_number.as_str()).zip(first_person..).collect();
-        let new_people = strangers.iter().zip(first_person..).map(|(row, no)| NewBeneficiary {
-            no,
-            citizen_number: row.citizen_number.as_str().to_string(),
-            name: row.name.clone(),
-            former_unit: row.former_unit.clone(),
-            retired_on: row.retired_on,
-            phone: row.phone.clone(),
-        });
-        enrolment::insert_people(&mut step.tx, &step.agency, new_people.collect()).await?;
-        let first_enrolment = counter::take(&mut step.tx, &step.agency, "enrolment", to_count(self.new.len())).await?;
-        let new_enrolments = self.new.iter().zip(first_enrolment..).map(|(row, no)| {
-            let number = row.citizen_number.as_str();
-            let known = people.get(number).map(|(no, _)| *no);
-            NewEnrolment {
-                no,
-                scheme_code: scheme.code.clone(),
-                beneficiary_no: known.or_else(|| person_of.get(number).copied()).unwrap_or_default(),
-                category: row.category.clone(),
-                first: row.first,
-                last: row.last,
-                account: row.account.clone(),
-                holder_relation: row.holder_relation.clone(),
-            }
-        });
-        let new_enrolments = new_enrolments.collect();
-        let by = step.actor.name.clone();
-        enrolment::insert_enrolments(&mut step.tx, &step.agency, new_enrolments, &by, import_no, step.event_no).await?;
-        for (row, enrolment, differences) in &self.changed {
-            for difference in differences {
-                difference.store(step, row, enrolment).await?;
-            }
-            if differences.iter().any(|d| matches!(d, Difference::Account)) {
-                clear_answered_holds(step, enrolment.beneficiary_no, "账户已由名册变更").await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn differences(scheme: &Scheme, row: &RosterRow, enrolment: &Enrolment) -> Vec<Difference> {
-    let mut found = Vec::new();
-    if row.account != enrolment.account {
-        found.push(Difference::Account);
-    }
-    if row.category != enrolment.category {
-        found.push(Difference::Category);
-    }
-    // Months before the scheme's first are never owed here: 2010-05 and 2026-01 mean the same.
-    if row.first.max(scheme.first) != enrolment.entitlement.first.max(scheme.first) {
-        found.push(Difference::FirstMonth);
-    }
-    // A roster without a last month does not undo a stop, and one with another month does not
-    // overrule a death or other stop that was registered: that needs its own change.
-    if row.last.is_some() && row.last != enrolment.entitlement.last && !is_stopped_otherwise(enrolment) {
-        found.push(Difference::LastMonth);
-    }
-    found
-}
-
-/// Stopped for a reason of its own, not by a roster's last month.
-fn is_stopped_otherwise(enrolment: &Enrolment) -> bool {
-    enrolment.entitlement.stop_reason.is_some_and(|reason| reason != StopReason::Roster)
-}
-
-/// Tells of rows whose last month a registered stop overrules.
-fn overruled_last_months(roster: &mut Roster, in_force: &[Enrolment]) {
-    let stopped: HashMap<&str, &Enrolment> =
-        in_force.iter().filter(|e| is_stopped_otherwise(e)).map(|e| (e.citizen_number.as_str(), e)).collect();
-    for row in &roster.rows {
-        let Some(enrolment) = stopped.get(row.citizen_number.as_str()) else { continue };
-        if row.last.is_some() && row.last != enrolment.entitlement.last {
-            let reason = enrolment.entitlement.stop_reason.map_or("", StopReason::title);
-            let until = enrolment.entitlement.last.map_or_else(String::new, |p| p.to_string());
-            roster.findings.push(RowFinding {
-                row: row.row,
-                column: "享受终止月".into(),
-                code: "STOP_OVERRULES",
-                found: format!("{}，已登记停发（{reason}，最后一个月 {until}），名册不改变停发", row.name),
-                expected: String::new(),
-                severity: Severity::Warning,
-                hint: "需要更正停发时用 change stop".into(),
-            });
-        }
-    }
-}
-
-impl Difference {
-    fn words(&self, row: &RosterRow, enrolment: &Enrolment) -> (&'static str, String, String) {
-        let month = |p: Option<Period>| p.map_or_else(|| "无".to_string(), |p| p.to_string());
-        match self {
-            Difference::Account => ("账户", enrolment.account.masked(), row.account.masked()),
-            Difference::Category => ("人员类别", enrolment.category.clone(), row.category.clone()),
-            Difference::FirstMonth => ("享受起始月", enrolment.entitlement.first.to_string(), row.first.to_string()),
-            Difference::LastMonth => ("享受终止月", month(enrolment.entitlement.last), month(row.last)),
-        }
-    }
-
-    async fn store(&self, step: &mut Step, row: &RosterRow, old: &Enrolment) -> Result<(), Failure> {
-        // A history with a masked account could not tell later where the money went.
-        let (old_value, new_value) = if matches!(self, Difference::Account) {
-            (old.account.whole(), row.account.whole())
-        } else {
-            let (_, old_value, new_value) = self.words(row, old);
-            (old_value, new_value)
-        };
-        let (kind, period) = match self {
-            Difference::Account => (EventKind::Account, None),
-            Difference::Category => (EventKind::Category, None),
-            Difference::FirstMonth => (EventKind::FirstMonth, Some(row.first)),
-            Difference::LastMonth => (EventKind::Stopped, row.last),
-        };
-        let event = NewEvent { kind, period, back_paid: None, reason: "名册导入".into(), old_value, new_value };
-        let (tx, agency, mark) = step.to_change();
-        enrolment::append_event(tx, agency, old.no, &event, mark).await?;
-        match self {
-            Difference::Account => {
-                enrolment::set_account(tx, agency, old.no, &row.account, &row.holder_relation, mark).await?;
-            }
-            Difference::Category => enrolment::set_category(tx, agency, old.no, &row.category, mark.event_no).await?,
-            // Both months are set from the row, so the order of the two events does not matter.
-            Difference::FirstMonth | Difference::LastMonth => {
-                let from_row =
-                    row.last.filter(|last| Some(*last) != old.entitlement.last && !is_stopped_otherwise(old));
-                let last = from_row.or(old.entitlement.last);
-                let stop_reason = from_row.map(|_| StopReason::Roster).or(old.entitlement.stop_reason);
-                let entitlement = Entitlement {
-                    first: row.first,
-                    last,
-                    stop_reason,
-                    suspensions: old.entitlement.suspensions.clone(),
-                };
-                enrolment::set_entitlement(tx, agency, old.no, &entitlement, mark.event_no).await?;
-            }
-        }
-        Ok(())
-    }
 }

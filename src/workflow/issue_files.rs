@@ -164,7 +164,7 @@ async fn overtaken(
     for person in &changed {
         let months = line_of.get(&person.no).and_then(|line| frozen.covers.get(line));
         for month in months.into_iter().flatten() {
-            let now = claim(scheme, &person.category, &person.entitlement, month.period);
+            let now = claim(scheme, &person.entitlement, month.period);
             let cover = covered.get(&person.no).and_then(|m| m.get(&month.period)).copied().unwrap_or_default();
             if cover > now.amount() {
                 let why = if now.reason().is_empty() { "应发已减少".to_string() } else { now.reason() };

@@ -38,11 +38,12 @@ pub async fn load_scheme(office: &Office, text: &str) -> Result<Loaded, Failure>
         return Ok(Loaded { scheme: parsed, version: old.version, is_new: false });
     }
     for person in enrolment::of_scheme(&mut step.tx, &step.agency, &parsed.code).await? {
-        if !parsed.has_category(&person.category) {
+        let category = person.entitlement.last_category();
+        if !parsed.has_category(category) {
             return Err(Failure::new(
                 Kind::Input,
                 "SCHEME_CATEGORY",
-                format!("名册中有人属于类别“{}”，新文件里没有它的标准", person.category),
+                format!("名册中有人属于类别“{category}”，新文件里没有它的标准"),
             )
             .hint("保留该类别的 [[standard]]，或先变更这些人的类别"));
         }

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `register` | – | administrator |
 //! | `load_scheme`, `load_budget` | – | administrator, finance |
-//! | `import_roster`, `change_enrolment`, `clear_hold` | – | maker |
+//! | `import_roster`, `enter_change`, `clear_hold` | – | maker |
+//! | `enter_change::accept`, `reject` | – | reviewer or approver, another person |
 //! | `prepare_run` | – → prepared | maker |
 //! | `decide_run::submit` | prepared → submitted | maker |
 //! | `decide_run::review` | submitted → reviewed | reviewer, another person |
@@ -21,6 +22,7 @@
 pub mod change_enrolment;
 pub mod clear_hold;
 pub mod decide_run;
+pub mod enter_change;
 pub mod explain_finding;
 pub mod import_roster;
 pub mod issue_files;
@@ -28,5 +30,6 @@ pub mod load_budget;
 pub mod load_scheme;
 pub mod prepare_run;
 pub mod register;
+mod roster_difference;
 pub mod step;
 pub mod take_return;

@@ -69,7 +69,7 @@ pub async fn prepare_run(
     let (mut held, mut overpaid) = (Vec::new(), Vec::new());
     for person in &enrolments {
         let months: BTreeMap<_, _> = covered.remove(&person.no).unwrap_or_default();
-        let result = payable(&scheme, &person.category, &person.entitlement, &months, periods.last);
+        let result = payable(&scheme, &person.entitlement, &months, periods.last);
         overpaid.extend(result.overpaid.iter().map(|o| flag(person, *o)));
         if result.covers.is_empty() {
             continue;

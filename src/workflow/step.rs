@@ -11,7 +11,7 @@ use crate::failure::{Failure, Kind};
 use crate::office::Office;
 use crate::storage::audit_event::{self, AuditEvent};
 use crate::storage::engine::Tx;
-use crate::storage::enrolment::ChangeMark;
+use crate::storage::enrolment_event::ChangeMark;
 
 /// A step under way.
 #[derive(Debug)]
@@ -69,7 +69,11 @@ impl Step {
 
     /// The transaction and agency to change an enrolment in, with who changes it, when, under which event.
     pub fn to_change(&mut self) -> (&mut Tx, &str, ChangeMark<'_>) {
-        (&mut self.tx, &self.agency, ChangeMark { by: &self.actor.name, on: self.on, event_no: self.event_no })
+        (
+            &mut self.tx,
+            &self.agency,
+            ChangeMark { by: &self.actor.name, on: self.on, event_no: self.event_no, accepted_by: None },
+        )
     }
 
     /// Writes the audit event and commits. `detail` says what changed, without whole numbers of

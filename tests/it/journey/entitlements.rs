@@ -1,12 +1,12 @@
 //! What people are owed: quarters, latecomers, new standards, deaths, suspensions. One subtraction.
 
+use crate::support::changes::{resume, stop, suspend};
 use fafang::domain::enrolment::StopReason;
 use fafang::domain::money::Money;
 use fafang::domain::period::Period;
 use fafang::domain::run::RunKind;
 use fafang::formats::bank::neutral::read_payment_file;
 use fafang::storage::cover;
-use fafang::workflow::change_enrolment::{resume, stop, suspend};
 use fafang::workflow::clear_hold::clear_hold;
 use fafang::workflow::prepare_run::Prepared;
 
@@ -300,8 +300,8 @@ async fn suspended_for_two_months(office: &TestOffice) -> Vec<(i64, Vec<String>)
     let maker = office.as_maker();
     let pause = suspend(&maker, person(&people[0]), month("2026-02"), "未认证");
     office.changes("enrolment ~1, enrolment_event +1", pause).await.unwrap();
-    let again = suspend(&maker, person(&people[0]), month("2026-03"), "未认证");
-    refused(office.changes_nothing(again).await, "ALREADY_SUSPENDED");
+    let again = suspend(&maker, person(&people[0]), month("2026-02"), "未认证");
+    refused(office.changes_nothing(again).await, "CONTRADICTS");
     for period in ["2026-02", "2026-03"] {
         assert_eq!(office.pay(period, &office.good_bank()).await.run.payments, 1);
     }

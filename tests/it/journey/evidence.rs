@@ -1,10 +1,10 @@
 //! Frozen payments and the chain of evidence: what is changed behind the program's back is found.
 
+use crate::support::changes::{NewAccount, change_account};
 use fafang::domain::run::RunKind;
 use fafang::reports::doctor;
 use fafang::storage::engine::Value;
 use fafang::values;
-use fafang::workflow::change_enrolment::{NewAccount, change_account};
 use fafang::workflow::decide_run::{approve, cancel, review, submit};
 use fafang::workflow::issue_files::issue_files;
 

@@ -1,11 +1,11 @@
 //! What the bank says: rejections, open rows, late returns, and files that are not believed.
 
+use crate::support::changes::{NewAccount, change_account};
 use fafang::domain::bank::ReasonClass;
 use fafang::domain::money::Money;
 use fafang::domain::run::RunKind;
 use fafang::formats::bank::neutral::{Answer, AnswerKind, AnswerStatus, read_payment_file};
 use fafang::training::simulated_bank::Forced;
-use fafang::workflow::change_enrolment::{NewAccount, change_account};
 use fafang::workflow::clear_hold::clear_hold;
 use fafang::workflow::explain_finding::explain_finding;
 

@@ -1,10 +1,10 @@
 //! Rosters: the wanted state of the people, all or nothing, and never a silent stop.
 
+use crate::support::changes::stop;
 use fafang::domain::enrolment::StopReason;
 use fafang::domain::finding::Severity;
 use fafang::failure::Kind;
 use fafang::training::simulated_bank::Forced;
-use fafang::workflow::change_enrolment::stop;
 
 use crate::support::{Row, day, on_both_engines, paper, person, refused, yuan};
 

@@ -1,12 +1,12 @@
 //! Four eyes: who may do what to a run, in what order, and how often.
 
+use crate::support::changes::{NewAccount, change_account};
 use fafang::domain::actor::Role;
 use fafang::domain::money::Money;
 use fafang::domain::run::RunKind;
 use fafang::failure::Kind;
 use fafang::formats::bank::neutral::AnswerKind;
 use fafang::values;
-use fafang::workflow::change_enrolment::{NewAccount, change_account};
 use fafang::workflow::decide_run::{approve, cancel, review, send_back, submit};
 use fafang::workflow::issue_files::issue_files;
 use fafang::workflow::load_scheme::load_scheme;

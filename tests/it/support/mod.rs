@@ -4,6 +4,7 @@
 //! expected to succeed unwraps, so a story reads without `?`. What must be refused is called on the
 //! workflow itself, through [`TestOffice::as_maker`] and its sisters, and judged by [`refused`].
 
+pub mod changes;
 pub mod contents;
 pub mod paper;
 pub mod schema;
@@ -34,7 +35,6 @@ use fafang::storage::payment_file::PaymentFile;
 use fafang::storage::{appropriation, audit_event, finding, hold, payment_file, run};
 use fafang::training::people::{InventedPerson, invent};
 use fafang::training::simulated_bank::{Faults, SimulatedBank};
-use fafang::workflow::change_enrolment::Person;
 use fafang::workflow::decide_run::{self, Decided};
 use fafang::workflow::import_roster::{ImportRoster, Imported, Rejected, import_roster};
 use fafang::workflow::issue_files::{Issued, IssuedFile, issue_files};
@@ -44,6 +44,7 @@ use fafang::workflow::prepare_run::{Prepared, prepare_run};
 use fafang::workflow::register;
 use fafang::workflow::take_return::{Taken, take_return};
 
+pub use changes::Person;
 pub use paper::Row;
 
 /// The county's scheme as it is shipped.

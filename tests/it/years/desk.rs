@@ -11,7 +11,7 @@ use fafang::domain::scheme::{Expenditure, Funding, Source};
 use fafang::failure::Failure;
 use fafang::formats::budget::BudgetLine;
 use fafang::reports::doctor;
-use fafang::workflow::change_enrolment::{self, Changed, NewAccount};
+use fafang::workflow::change_enrolment::Changed;
 use fafang::workflow::import_roster::{ImportRoster, import_roster};
 use fafang::workflow::load_budget::{Which, adjust_budget, load_budget};
 use fafang::workflow::load_scheme::load_scheme;
@@ -22,6 +22,7 @@ use super::dice::Dice;
 use super::model::{Account, FIRST, Month, Pot, RunState, Terms, category_name, month_of, month_text, yuan};
 use super::plan::{MONTHS, Op};
 use super::walk::{Checked, Expect, MOVING, SCHEME, Step, Walk, ensure, expect, refused};
+use crate::support::changes;
 
 /// One row of a roster under preparation.
 struct Row {
@@ -234,8 +235,8 @@ impl Walk {
                 order += 1;
                 new += 1;
                 person.order = Some(i64::try_from(order).unwrap());
-                (person.category, person.first, person.last) = (row.category, row.first, row.last);
-                person.reason = row.last.map(|_| StopReason::Roster);
+                (person.category, person.first, person.roster_last) = (row.category, row.first, row.last);
+                person.settle();
                 person.account = row.account.clone();
                 person.set_by = name.to_string();
                 continue;
@@ -256,7 +257,8 @@ impl Walk {
                 person.first = row.first;
             }
             if has_last {
-                (person.last, person.reason) = (row.last, Some(StopReason::Roster));
+                person.roster_last = row.last;
+                person.settle();
             }
             changed += usize::from(has_account || has_category || has_first || has_last);
         }
@@ -313,20 +315,20 @@ impl Walk {
         let reason = [StopReason::Death, StopReason::Moved, StopReason::Ineligible, StopReason::Other][reason];
         let date = format!("{}-15", month_text(month)).parse().unwrap();
         let last = if self.model.terms().stop_month_paid { month } else { month - 1 };
-        let code = if !self.known(who) {
-            Some("UNKNOWN_PERSON")
-        } else if (self.model.people[who].last, self.model.people[who].reason) == (Some(last), Some(reason)) {
-            Some("ALREADY_STOPPED")
+        let code = if self.known(who) {
+            let same = self.model.people[who].stops.iter().find(|(_, _, r, _)| *r == reason);
+            same.map(|(.., at)| if *at == month { "ALREADY_STOPPED" } else { "CONTRADICTS" })
         } else {
-            None
+            Some("UNKNOWN_PERSON")
         };
         let (office, number) = (self.at_desk(0), self.model.people[who].citizen_number.clone());
-        let person = change_enrolment::Person { citizen_number: &number, scheme: None };
+        let person = changes::Person { citizen_number: &number, scheme: None };
         let before = self.version().await;
-        let result = change_enrolment::stop(&office, person, reason, date, "证明").await;
+        let result = changes::stop(&office, person, reason, date, "证明").await;
         if self.changed(expect(code), before, who, result).await? {
             let person = &mut self.model.people[who];
-            (person.last, person.reason) = (Some(last), Some(reason));
+            person.stops.push((last, if last == month { 15 } else { 99 }, reason, month));
+            person.settle();
             self.count(if last < self.month { "stops_backdated" } else { "stops" });
             self.compare_overpaid()?;
         }
@@ -337,19 +339,17 @@ impl Walk {
         let person = &self.model.people[who];
         let code = if !self.known(who) {
             Some("UNKNOWN_PERSON")
-        } else if person.suspensions.iter().any(|(_, to, _)| to.is_none()) {
-            Some("ALREADY_SUSPENDED")
-        } else if person.last.is_some_and(|last| last < from) {
-            Some("ALREADY_STOPPED")
+        } else if person.marks.iter().any(|(at, _)| *at == from) {
+            Some("CONTRADICTS")
         } else {
             None
         };
         let (office, number) = (self.at_desk(0), person.citizen_number.clone());
-        let meant = change_enrolment::Person { citizen_number: &number, scheme: Some(SCHEME) };
+        let meant = changes::Person { citizen_number: &number, scheme: Some(SCHEME) };
         let before = self.version().await;
-        let result = change_enrolment::suspend(&office, meant, super::model::period(from), "未认证").await;
+        let result = changes::suspend(&office, meant, super::model::period(from), "未认证").await;
         if self.changed(expect(code), before, who, result).await? {
-            self.model.people[who].suspensions.push((from, None, false));
+            self.model.people[who].marks.push((from, None));
             self.count("suspensions");
             self.compare_overpaid()?;
         }
@@ -358,23 +358,23 @@ impl Walk {
 
     async fn resume(&mut self, who: usize, to: Month) -> Checked {
         // Most of the time someone is meant who is suspended.
-        let is_suspended = |p: &super::model::Person| p.suspensions.iter().any(|(_, to, _)| to.is_none());
+        let is_suspended = |p: &super::model::Person| p.open_suspension().is_some();
         let who = self.model.people.iter().position(is_suspended).filter(|_| !who.is_multiple_of(3)).unwrap_or(who);
-        let open = self.model.people[who].suspensions.iter().position(|(_, to, _)| to.is_none());
+        let open = self.model.people[who].open_suspension();
         let code = match open {
             _ if !self.known(who) => Some("UNKNOWN_PERSON"),
             None => Some("NOT_SUSPENDED"),
-            Some(i) if to < self.model.people[who].suspensions[i].0 => Some("RESUME_TOO_EARLY"),
+            Some(_) if self.model.people[who].marks.iter().any(|(at, _)| *at == to) => Some("CONTRADICTS"),
+            Some(from) if to < from => Some("RESUME_TOO_EARLY"),
             Some(_) => None,
         };
         let (office, number) = (self.at_desk(0), self.model.people[who].citizen_number.clone());
-        let meant = change_enrolment::Person { citizen_number: &number, scheme: None };
+        let meant = changes::Person { citizen_number: &number, scheme: None };
         let before = self.version().await;
-        let result = change_enrolment::resume(&office, meant, super::model::period(to), "已认证").await;
+        let result = changes::resume(&office, meant, super::model::period(to), "已认证").await;
         if self.changed(expect(code), before, who, result).await? {
             let back_paid = self.model.terms().back_pay;
-            let suspension = &mut self.model.people[who].suspensions[open.unwrap()];
-            (suspension.1, suspension.2) = (Some(to), back_paid);
+            self.model.people[who].marks.push((to, Some(back_paid)));
             self.count(if back_paid { "resumed_with_back_pay" } else { "resumed_without" });
             self.compare_overpaid()?;
         }
@@ -403,10 +403,11 @@ impl Walk {
             None
         };
         let (office, number, name) = (self.at_desk(maker), person.citizen_number.clone(), self.posts[maker].0);
-        let meant = change_enrolment::Person { citizen_number: &number, scheme: None };
-        let wanted = NewAccount { number: &new.number, bank: Some(&new.bank), holder: Some(&new.holder), relation: "" };
+        let meant = changes::Person { citizen_number: &number, scheme: None };
+        let wanted =
+            changes::NewAccount { number: &new.number, bank: Some(&new.bank), holder: Some(&new.holder), relation: "" };
         let before = self.version().await;
-        let result = change_enrolment::change_account(&office, meant, wanted, "本人申请").await;
+        let result = changes::change_account(&office, meant, wanted, "本人申请").await;
         let cleared = result.as_ref().map_or(0, |c| c.cleared_holds.len());
         if self.changed(expect(code), before, who, result).await? {
             let person = &mut self.model.people[who];

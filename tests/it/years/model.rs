@@ -120,13 +120,41 @@ pub struct Person {
     pub first: Month,
     pub last: Option<Month>,
     pub reason: Option<StopReason>,
-    /// First month, first month paid again, whether the months between are owed after all.
-    pub suspensions: Vec<(Month, Option<Month>, bool)>,
+    /// What the last roster said.
+    pub roster_last: Option<Month>,
+    /// Registered stops: last month, its day if it lies in that month, why, and the month it happened.
+    pub stops: Vec<(Month, u32, StopReason, Month)>,
+    /// Suspended from a month (`None`), or paid again from it, with the months before owed or not.
+    pub marks: Vec<(Month, Option<bool>)>,
     pub account: Account,
     /// Who entered the account.
     pub set_by: String,
     /// Accounts this person may change to.
     pub spare: Vec<Account>,
+}
+
+impl Person {
+    /// The earliest end counts; of two in one month the one with a day.
+    pub fn settle(&mut self) {
+        let roster = self.roster_last.map(|last| (last, 99, StopReason::Roster));
+        let stops = self.stops.iter().map(|(last, day, reason, _)| (*last, *day, *reason));
+        let order = |reason| match reason {
+            StopReason::Death => 0,
+            StopReason::Moved => 1,
+            StopReason::Ineligible => 2,
+            StopReason::Roster => 3,
+            StopReason::Other => 4,
+        };
+        let end = stops.chain(roster).min_by_key(|(last, day, reason)| (*last, *day, order(*reason)));
+        (self.last, self.reason) = (end.map(|e| e.0), end.map(|e| e.2));
+    }
+
+    /// First month of the suspension that has no end.
+    pub fn open_suspension(&self) -> Option<Month> {
+        let ended = self.marks.iter().filter(|(_, again)| again.is_some()).max().map(|(at, _)| *at);
+        let is_after = |at: Month| ended.is_none_or(|ended| at > ended);
+        self.marks.iter().filter(|(at, again)| again.is_none() && is_after(*at)).min().map(|(at, _)| *at)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,10 +278,10 @@ impl Model {
             && month >= person.first
             && person.last.is_none_or(|last| month <= last)
             && terms.last.is_none_or(|last| month <= last);
-        let is_blocked = person.suspensions.iter().any(|(from, to, back_paid)| match to {
-            None => month >= *from,
-            Some(to) => month >= *from && month < *to && !back_paid,
-        });
+        // The last mark up to the month says whether it is suspended, the next one whether that is made good.
+        let last = person.marks.iter().filter(|(at, _)| *at <= month).max();
+        let next = person.marks.iter().filter(|(at, again)| *at > month && again.is_some()).min();
+        let is_blocked = matches!(last, Some((_, None))) && !matches!(next, Some((_, Some(true))));
         if person.order.is_some() && is_within && !is_blocked { terms.rate(person.category, month) } else { 0 }
     }
 

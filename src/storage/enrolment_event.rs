@@ -1,0 +1,235 @@
+//! Events of enrolments: facts, corrections and the undoing of wrong ones. Append-only.
+
+use chrono::NaiveDate;
+
+use super::engine::Tx;
+use super::error::StorageError;
+use super::{date, period};
+use crate::domain::enrolment::{EventKind, StopReason, SuspensionCause};
+use crate::domain::entitlement::Fact;
+use crate::domain::money::Money;
+use crate::domain::period::{Period, date_number};
+use crate::values;
+
+statements! {
+    FACTS_OF_SCHEME = "SELECT v.enrolment_no, v.seq_no, v.kind, v.period, v.on_date, v.cause, v.amount_fen, v.back_paid, v.undoes_seq, \
+                       v.new_value FROM enrolment_event v \
+                       JOIN enrolment e ON e.agency_code = v.agency_code AND e.enrolment_no = v.enrolment_no \
+                       WHERE v.agency_code = $1 AND e.scheme_code = $2 ORDER BY v.enrolment_no, v.seq_no";
+    FACTS = "SELECT enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, new_value FROM enrolment_event \
+             WHERE agency_code = $1 AND enrolment_no = $2 ORDER BY seq_no";
+    EVENTS = "SELECT seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, reason, evidence, old_value, new_value, \
+              made_by, made_on, accepted_by FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2 ORDER BY seq_no";
+    NEXT_SEQ = "SELECT COALESCE(MAX(seq_no), 0) + 1 FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2";
+    INSERT = "INSERT INTO enrolment_event (agency_code, enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, \
+              reason, evidence, old_value, new_value, made_by, made_on, accepted_by, event_no) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+}
+
+#[derive(sqlx::FromRow)]
+struct FactRow {
+    enrolment_no: i64,
+    seq_no: i64,
+    kind: String,
+    period: Option<i64>,
+    on_date: Option<i64>,
+    cause: String,
+    amount_fen: i64,
+    back_paid: Option<i64>,
+    undoes_seq: Option<i64>,
+    new_value: String,
+}
+
+impl TryFrom<FactRow> for Fact {
+    type Error = StorageError;
+    fn try_from(row: FactRow) -> Result<Fact, StorageError> {
+        let key = format!("{}-{}", row.enrolment_no, row.seq_no);
+        let wrong = |what: &str| StorageError::inconsistent("enrolment_event", &key, what.to_string());
+        let month = || period("enrolment_event", row.period.unwrap_or(0));
+        let maybe_month = || row.period.map(|p| period("enrolment_event", p)).transpose();
+        let maybe_day = || row.on_date.map(|on| date("enrolment_event", on)).transpose();
+        let day = || date("enrolment_event", row.on_date.unwrap_or(0));
+        let suspended_by = || SuspensionCause::parse(&row.cause).ok_or_else(|| wrong("暂停原因"));
+        Ok(match EventKind::parse(&row.kind).ok_or_else(|| wrong("种类"))? {
+            EventKind::Stopped => Fact::Stopped {
+                last: month()?,
+                on: maybe_day()?,
+                reason: StopReason::parse(&row.cause).ok_or_else(|| wrong("停发原因"))?,
+            },
+            EventKind::Suspended => Fact::Suspended { from: month()?, cause: suspended_by()? },
+            EventKind::Resumed => {
+                Fact::Resumed { from: month()?, cause: suspended_by()?, back_paid: row.back_paid == Some(1) }
+            }
+            EventKind::Category => Fact::Category { from: maybe_month()?, category: row.new_value.clone() },
+            EventKind::Amount => Fact::Amount {
+                from: maybe_month()?,
+                monthly: Some(Money(row.amount_fen)).filter(|m| *m > Money::ZERO).ok_or_else(|| wrong("金额"))?,
+            },
+            EventKind::FirstMonth => Fact::FirstMonth { first: month()?, day: maybe_day()? },
+            EventKind::Certified => Fact::Certified(day()?),
+            EventKind::Born => Fact::Born(day()?),
+            EventKind::Retired => Fact::Retired(day()?),
+            EventKind::Undone => Fact::Undone(row.undoes_seq.ok_or_else(|| wrong("撤销的编号"))?),
+            EventKind::Account | EventKind::Name => Fact::Other,
+        })
+    }
+}
+
+/// Facts of every enrolment of a scheme: enrolment, number, fact, in this order.
+///
+/// # Errors
+/// The database's, or a stored value that cannot be.
+pub async fn facts_of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<(i64, i64, Fact)>, StorageError> {
+    let rows: Vec<FactRow> = tx.fetch_all(FACTS_OF_SCHEME, values![agency, scheme]).await?;
+    rows.into_iter().map(|row| Ok((row.enrolment_no, row.seq_no, row.try_into()?))).collect()
+}
+
+/// Numbered facts of an enrolment, in order.
+///
+/// # Errors
+/// The database's, or a stored value that cannot be.
+pub async fn facts(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<(i64, Fact)>, StorageError> {
+    let rows: Vec<FactRow> = tx.fetch_all(FACTS, values![agency, enrolment_no]).await?;
+    rows.into_iter().map(|row| Ok((row.seq_no, row.try_into()?))).collect()
+}
+
+/// An event of an enrolment as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StoredEvent {
+    /// 1, 2, 3 …
+    pub seq_no: i64,
+    /// Stored kind.
+    pub kind: String,
+    /// Month it speaks of.
+    pub period: Option<i64>,
+    /// Day it speaks of.
+    pub on_date: Option<i64>,
+    /// Cause of a stop or suspension.
+    pub cause: String,
+    /// New monthly amount, else 0.
+    pub amount_fen: i64,
+    /// Resumed with back-pay.
+    pub back_paid: Option<i64>,
+    /// The event that was wrong.
+    pub undoes_seq: Option<i64>,
+    /// Reason.
+    pub reason: String,
+    /// Evidence.
+    pub evidence: String,
+    /// Before.
+    pub old_value: String,
+    /// After.
+    pub new_value: String,
+    /// Who entered it.
+    pub made_by: String,
+    /// Business date.
+    pub made_on: i64,
+    /// The second person.
+    pub accepted_by: Option<String>,
+}
+
+/// All events of an enrolment in order.
+///
+/// # Errors
+/// The database's.
+pub async fn events(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<StoredEvent>, StorageError> {
+    tx.fetch_all(EVENTS, values![agency, enrolment_no]).await
+}
+
+/// An event to be stored.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// Month it speaks of.
+    pub period: Option<Period>,
+    /// Day it speaks of.
+    pub on: Option<NaiveDate>,
+    /// Cause of a stop or suspension.
+    pub cause: &'static str,
+    /// New monthly amount.
+    pub amount: Option<Money>,
+    /// Resumed with back-pay; `Some` only for that kind.
+    pub back_paid: Option<bool>,
+    /// The event that was wrong; `Some` only for an undoing.
+    pub undoes_seq: Option<i64>,
+    /// Reason.
+    pub reason: String,
+    /// Evidence.
+    pub evidence: String,
+    /// Before.
+    pub old_value: String,
+    /// After.
+    pub new_value: String,
+}
+
+impl NewEvent {
+    /// An event of a kind, with nothing else said yet.
+    pub fn new(kind: EventKind) -> NewEvent {
+        NewEvent {
+            kind,
+            period: None,
+            on: None,
+            cause: "",
+            amount: None,
+            back_paid: None,
+            undoes_seq: None,
+            reason: String::new(),
+            evidence: String::new(),
+            old_value: String::new(),
+            new_value: String::new(),
+        }
+    }
+}
+
+/// Who made a change, when, under which audit event, and who accepted it.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangeMark<'a> {
+    /// Who made it.
+    pub by: &'a str,
+    /// Business date.
+    pub on: NaiveDate,
+    /// Audit event.
+    pub event_no: i64,
+    /// The second person, where the scheme asks for one.
+    pub accepted_by: Option<&'a str>,
+}
+
+/// Appends an event to an enrolment's history; its number.
+///
+/// # Errors
+/// The database's.
+pub async fn append(
+    tx: &mut Tx,
+    agency: &str,
+    enrolment_no: i64,
+    event: &NewEvent,
+    mark: ChangeMark<'_>,
+) -> Result<i64, StorageError> {
+    let (seq_no,): (i64,) = tx.fetch_one(NEXT_SEQ, values![agency, enrolment_no]).await?;
+    tx.execute(
+        INSERT,
+        values![
+            agency,
+            enrolment_no,
+            seq_no,
+            event.kind.code(),
+            event.period.map(Period::number),
+            event.on.map(date_number),
+            event.cause,
+            event.amount.map_or(0, Money::fen),
+            event.back_paid.map(i64::from),
+            event.undoes_seq,
+            &event.reason,
+            &event.evidence,
+            &event.old_value,
+            &event.new_value,
+            mark.by,
+            date_number(mark.on),
+            mark.accepted_by,
+            mark.event_no,
+        ],
+    )
+    .await?;
+    Ok(seq_no)
+}
