@@ -3,7 +3,11 @@
 
 pub mod bank;
 pub mod budget;
+pub mod calendar;
+pub mod certification;
 pub mod charset;
+pub mod comparison;
+mod list;
 pub mod roster;
 pub mod scheme;
 pub mod table;
