@@ -1,5 +1,6 @@
 //! How a step fails: what was found, what was expected, what to do.
 
+use crate::domain::calendar::MissingYear;
 use crate::domain::finding::RowFinding;
 use crate::domain::run::RunRefusal;
 use crate::storage::error::StorageError;
@@ -95,6 +96,13 @@ impl From<StorageError> for Failure {
                 Failure::new(Kind::Internal, "DATABASE", error.to_string()).hint("本次操作没有生效")
             }
         }
+    }
+}
+
+impl From<MissingYear> for Failure {
+    fn from(missing: MissingYear) -> Failure {
+        Failure::new(Kind::Configuration, "CALENDAR_YEAR_MISSING", missing.to_string())
+            .hint("按国务院办公厅当年的放假通知新建该文件，格式与程序自带的 2026.toml 相同")
     }
 }
 

@@ -5,10 +5,12 @@ use chrono::NaiveDate;
 use crate::clock::Clock;
 use crate::domain::actor::{Actor, Role};
 use crate::domain::bank::BankBook;
+use crate::domain::calendar::Calendar;
 use crate::domain::period::Period;
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
+use crate::formats::calendar;
 use crate::formats::scheme::parse_scheme;
 use crate::storage;
 use crate::storage::engine::{Database, Tx};
@@ -24,6 +26,8 @@ pub struct Office {
     pub agency_name: String,
     /// Banks, layouts, reason codes.
     pub banks: BankBook,
+    /// Days off and make-up working days; the program's own years until others are set.
+    pub calendar: Calendar,
     /// Where the time comes from.
     pub clock: Clock,
     /// Business date given for this call; default today.
@@ -61,7 +65,8 @@ impl Office {
             return Err(Failure::new(Kind::Configuration, "NO_AGENCY", "数据库里没有经办机构")
                 .hint("先运行 fafang init --agency 代码 --name 名称"));
         };
-        Ok(Office { database, agency_code, agency_name, banks, clock, on: None, acting: None })
+        let calendar = calendar::built_in().map_err(|e| Failure::new(Kind::Internal, "CALENDAR", e.to_string()))?;
+        Ok(Office { database, agency_code, agency_name, banks, calendar, clock, on: None, acting: None })
     }
 
     /// The same office with someone else at the desk.

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::domain::bank::BankBook;
+use crate::domain::calendar::Calendar;
 use crate::exchange::folder;
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::book;
+use crate::formats::calendar;
 
 const DEFAULT: &str = include_str!("../../config/default.toml");
 
@@ -21,6 +23,7 @@ struct File {
     database: Option<String>,
     agency: Option<String>,
     banks: Option<Vec<String>>,
+    calendar: Option<String>,
 }
 
 /// Settings in force.
@@ -32,6 +35,8 @@ pub struct Config {
     pub agency: Option<String>,
     /// Banks, layouts and reason codes.
     pub banks: BankBook,
+    /// Days off and make-up working days.
+    pub calendar: Calendar,
 }
 
 fn wrong(message: String) -> Failure {
@@ -50,9 +55,7 @@ impl Config {
         let own = match &path {
             None => File::default(),
             Some(path) => {
-                let bytes = folder::read(path).map_err(|f| Failure { kind: Kind::Configuration, ..f })?;
-                let text =
-                    String::from_utf8(bytes).map_err(|_| wrong(format!("{}: 应为 UTF-8 文本", path.display())))?;
+                let text = read_text(path)?;
                 toml::from_str(&text).map_err(|e| wrong(format!("{}: {e}", path.display())))?
             }
         };
@@ -61,17 +64,42 @@ impl Config {
         let mut banks = book::built_in().map_err(|e| wrong(e.to_string()))?;
         for name in own.banks.or(default.banks).unwrap_or_default() {
             let file = home.join(&name);
-            let bytes = folder::read(&file).map_err(|f| Failure { kind: Kind::Configuration, ..f })?;
-            let text = String::from_utf8(bytes).map_err(|_| wrong(format!("{}: 应为 UTF-8 文本", file.display())))?;
-            book::add(&mut banks, &text).map_err(|e| wrong(format!("{}: {e}", file.display())))?;
+            book::add(&mut banks, &read_text(&file)?).map_err(|e| wrong(format!("{}: {e}", file.display())))?;
         }
+        let usual = default.calendar.unwrap_or_default();
+        let name = own.calendar.filter(|name| !name.is_empty()).unwrap_or_else(|| usual.clone());
+        let years = home.join(&name);
+        // An office that never made the usual folder has the program's own years.
+        let calendar = load_calendar(Some(years.as_path()).filter(|folder| name != usual || folder.is_dir()))?;
         let agency = own.agency.filter(|a| !a.is_empty()).filter(|_| database.is_none() || named.is_some());
         let database = match database {
             Some(url) => url.to_string(),
             None => at_home(&home, &own.database.or(default.database).unwrap_or_default()),
         };
-        Ok(Config { database, agency, banks })
+        Ok(Config { database, agency, banks, calendar })
     }
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    let bytes = folder::read(path).map_err(|f| Failure { kind: Kind::Configuration, ..f })?;
+    String::from_utf8(bytes).map_err(|_| wrong(format!("{}: 应为 UTF-8 文本", path.display())))
+}
+
+/// The program's own years, and over them those of a folder.
+fn load_calendar(years: Option<&Path>) -> Result<Calendar, Failure> {
+    let mut loaded = calendar::built_in().map_err(|e| wrong(e.to_string()))?;
+    let Some(years) = years else { return Ok(loaded) };
+    let files = folder::list(years, "toml").map_err(|f| Failure { kind: Kind::Configuration, ..f })?;
+    for file in files {
+        let year =
+            calendar::parse_calendar(&read_text(&file)?).map_err(|e| wrong(format!("{}: {e}", file.display())))?;
+        let name = format!("{}.toml", year.year);
+        if file.file_name().is_none_or(|found| found != name.as_str()) {
+            return Err(wrong(format!("{}: 内容是 {} 年，文件名应为 {name}", file.display(), year.year)));
+        }
+        loaded.set(year);
+    }
+    Ok(loaded)
 }
 
 fn at_home(home: &Path, database: &str) -> String {
@@ -98,6 +126,33 @@ mod tests {
         let file: File = toml::from_str(&commented("a b.db", "652827")).unwrap();
         assert_eq!((file.database.as_deref(), file.agency.as_deref()), (Some("a b.db"), Some("652827")));
         assert!(toml::from_str::<File>("databse = \"x\"").is_err());
+    }
+
+    #[test]
+    fn years_of_the_folder_are_added_and_replace() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("office.toml");
+        let load = || Config::load(Some(&path), None);
+        std::fs::write(&path, commented("fafang.db", "652827")).unwrap();
+        let known = |config: Config| config.calendar.years().map(|y| (y.year, y.off.len())).collect::<Vec<_>>();
+        assert_eq!(known(load().unwrap()), [(2025, 6), (2026, 7)]);
+
+        let years = home.path().join("config/calendar");
+        std::fs::create_dir_all(&years).unwrap();
+        let one = |year: i32| {
+            format!(
+                "year = {year}\ndocuments = [\"甲办〔{year}〕1号\"]\n[[off]]\nname = \"元旦\"\nfrom = \"{year}-01-01\"\n"
+            )
+        };
+        std::fs::write(years.join("2026.toml"), one(2026)).unwrap();
+        std::fs::write(years.join("2027.toml"), one(2027)).unwrap();
+        std::fs::write(years.join("readme.txt"), "x").unwrap();
+        assert_eq!(known(load().unwrap()), [(2025, 6), (2026, 1), (2027, 1)]);
+
+        std::fs::write(years.join("2028.toml"), one(2027)).unwrap();
+        assert!(load().unwrap_err().message.contains("文件名应为 2027.toml"));
+        std::fs::write(&path, "calendar = \"elsewhere\"").unwrap();
+        assert!(load().unwrap_err().message.contains("elsewhere"), "a folder that was named must be there");
     }
 
     #[test]

@@ -136,6 +136,7 @@ impl Cli {
                 let database = Database::open(&config.database).await?;
                 let mut office =
                     Office::open(database.clone(), config.agency.as_deref(), config.banks, Clock::System).await?;
+                office.calendar = config.calendar;
                 office.on = self.on;
                 office.acting = self.acting;
                 let answer = at_desk(command, &Desk { office, out }).await;

@@ -34,6 +34,19 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Files of a folder with this extension, by name.
+///
+/// # Errors
+/// When the folder is not there or may not be read.
+pub fn list(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Failure> {
+    let wrong = |e: std::io::Error| failure("FOLDER_UNREADABLE", folder, &e);
+    let entries = fs::read_dir(folder).map_err(wrong)?.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+    let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+    files.retain(|path| path.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension)));
+    files.sort();
+    Ok(files)
+}
+
 /// Writes a file that must not replace another: a temporary file, fsync, rename, fsync of the
 /// folder. The same bytes already there are left alone.
 ///

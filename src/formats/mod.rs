@@ -3,8 +3,12 @@
 
 pub mod bank;
 pub mod budget;
+pub mod calendar;
+pub mod certification;
 pub mod change;
 pub mod charset;
+pub mod comparison;
+mod list;
 pub mod roster;
 pub mod scheme;
 pub mod table;

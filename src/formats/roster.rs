@@ -7,7 +7,11 @@ use std::collections::{HashMap, HashSet};
 use chrono::{Months, NaiveDate};
 use rust_xlsxwriter::{Format, FormatBorder, Workbook};
 
-use super::table::{Cell, Header, Row, Table, TableWriteError, total_word};
+pub use super::list::REASON_TITLE;
+use super::list::{
+    Common, IGNORED_TITLES, Line, ListReader, NAME_TITLES, NUMBER_TITLES, Titles, is_cut_month, masked, quoted, shown,
+};
+use super::table::{Cell, Header, Row, Table, TableWriteError};
 use crate::domain::bank::{Bank, BankBook};
 use crate::domain::bank_account::AccountNumber;
 use crate::domain::citizen_number::CitizenNumber;
@@ -15,12 +19,9 @@ use crate::domain::enrolment::Account;
 use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::money::Money;
 use crate::domain::period::{Period, parse_date};
-use crate::domain::person_name::{PersonName, same_name};
+use crate::domain::person_name::same_name;
 use crate::domain::scheme::Scheme;
-use crate::domain::text::{fold_width, mask_middle, without_blanks};
-
-/// Title of the column in which rejected rows carry their reasons; ignored when read again.
-pub const REASON_TITLE: &str = "退回原因";
+use crate::domain::text::{fold_width, without_blanks};
 
 /// What a row is judged by.
 #[derive(Debug, Clone, Copy)]
@@ -118,12 +119,9 @@ enum Column {
 }
 
 /// Titles as they are compared: without blanks, brackets' remarks dropped. The first is ours.
-const TITLES: &[(Column, &[&str])] = &[
-    (Column::Name, &["姓名", "人员姓名", "领取人姓名"]),
-    (
-        Column::Number,
-        &["公民身份号码", "身份证号", "身份证号码", "证件号码", "身份证", "公民身份证号码", "公民身份证号"],
-    ),
+const TITLES: &Titles<Column> = &[
+    (Column::Name, NAME_TITLES),
+    (Column::Number, NUMBER_TITLES),
     (
         Column::Account,
         &[
@@ -150,8 +148,10 @@ const TITLES: &[(Column, &[&str])] = &[
     (Column::RetiredOn, &["退休日期", "退休时间"]),
     (Column::Phone, &["联系电话", "电话", "手机号"]),
     (Column::Note, &["备注"]),
-    (Column::Ignored, &["序号", REASON_TITLE]),
+    (Column::Ignored, IGNORED_TITLES),
 ];
+
+const COMMON: Common<Column> = Common { name: Column::Name, number: Column::Number, ignored: Column::Ignored };
 
 const REQUIRED: [Column; 4] = [Column::Name, Column::Number, Column::Account, Column::Bank];
 
@@ -165,45 +165,27 @@ pub fn parse_roster(table: &Table, context: &RosterContext) -> Roster {
     let header = Header::find(table, TITLES);
     let mut reader = Reader {
         context,
-        header: &header,
-        findings: Vec::new(),
-        row: 0,
-        failed: false,
+        list: ListReader::new(TITLES, &header, COMMON, Severity::Error),
         people: HashMap::new(),
         accounts: HashMap::new(),
         standards: Some(Money::ZERO),
     };
     let mut roster = Roster { rows: Vec::new(), data_rows: 0, findings: Vec::new(), header_row: header.row };
-    if reader.check_header(table) {
-        let mut total_row = None;
-        for row in table.rows.iter().filter(|row| row.number > header.row) {
-            reader.row = row.number;
-            reader.failed = false;
-            if let Some(rest) = reader.total(row) {
-                reader.check_total(row, &rest, roster.data_rows);
-                total_row = Some(row.number);
-            } else if reader.is_blank(row) || total_row.is_some() && !reader.has_numbers(row) {
-                // Nothing, or a line of signatures below the total.
-            } else {
-                roster.data_rows += 1;
-                if let Some(total) = total_row {
-                    reader.error(
-                        None,
-                        "ROW_AFTER_TOTAL",
-                        format!("在第 {total} 行合计之后"),
-                        "合计之前",
-                        "移到合计行之前",
-                    );
+    if reader.list.check_header(table, &REQUIRED) {
+        for (row, line) in reader.list.lines(table, &[Column::Number, Column::Account]) {
+            reader.list.begin(row);
+            match line {
+                Line::Total(rest) => reader.check_total(row, &rest, roster.data_rows),
+                Line::Person { after } => {
+                    roster.data_rows += 1;
+                    reader.check_order(after);
+                    roster.rows.extend(reader.person(row));
                 }
-                roster.rows.extend(reader.person(row));
             }
         }
-        if roster.data_rows == 0 {
-            reader.row = header.row;
-            reader.error(None, "NO_DATA", "表头之下没有人员".into(), "一人一行", "");
-        }
+        reader.list.check_data(roster.data_rows);
     }
-    roster.findings = reader.findings;
+    roster.findings = reader.list.findings;
     roster
 }
 
@@ -216,10 +198,7 @@ struct AccountUse {
 
 struct Reader<'a> {
     context: &'a RosterContext<'a>,
-    header: &'a Header<Column>,
-    findings: Vec<RowFinding>,
-    row: usize,
-    failed: bool,
+    list: ListReader<'a, Column>,
     people: HashMap<CitizenNumber, usize>,
     accounts: HashMap<AccountNumber, AccountUse>,
     /// Sum of the 月标准 column, `None` once an amount in it could not be read.
@@ -227,108 +206,26 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn report(
-        &mut self,
-        severity: Severity,
-        column: Option<Column>,
-        code: &'static str,
-        found: String,
-        expected: &str,
-        hint: &str,
-    ) {
-        self.failed |= severity == Severity::Error;
-        let column = column.map_or("", |c| self.header.column(c).map_or(title(c), |(_, title)| title));
-        self.findings.push(RowFinding {
-            row: self.row,
-            column: column.to_string(),
-            code,
-            found,
-            expected: expected.to_string(),
-            severity,
-            hint: hint.to_string(),
-        });
-    }
-
-    fn error(&mut self, column: Option<Column>, code: &'static str, found: String, expected: &str, hint: &str) {
-        self.report(Severity::Error, column, code, found, expected, hint);
-    }
-
-    /// An error in the words of the domain: `18 位，应为 16 或 19 位`.
-    fn domain_error(&mut self, column: Column, code: &'static str, words: &str) {
-        let (found, expected) = words.split_once("，应为 ").unwrap_or((words, ""));
-        self.error(Some(column), code, found.to_string(), expected, "");
-    }
-
-    /// Judges the titles; false when no row can be read by them.
-    fn check_header(&mut self, table: &Table) -> bool {
-        self.row = self.header.row;
-        let missing: Vec<&str> = REQUIRED.into_iter().filter(|c| self.header.column(*c).is_none()).map(title).collect();
-        if !missing.is_empty() {
-            let titles: Vec<String> = if self.header.row > 0 {
-                self.header.known.iter().map(|(_, _, title)| title).chain(&self.header.unknown).cloned().collect()
-            } else {
-                let first = table.rows.iter().find(|row| !row.cells.is_empty());
-                first.map(|row| row.cells.iter().map(Cell::text).collect()).unwrap_or_default()
-            };
-            let found: Vec<String> = titles.iter().take(30).map(|text| shown(text)).collect();
-            let hint = format!("缺少列：{}；列名写在前 30 行内的同一行，顺序不限", missing.join("、"));
-            let expected = REQUIRED.map(title).join("、");
-            self.error(None, "COLUMN_MISSING", format!("列 {}", found.join("、")), &expected, &hint);
-            return false;
+    /// A person below a row of totals is an error: the totals do not hold them.
+    fn check_order(&mut self, after: Option<usize>) {
+        if let Some(total) = after {
+            let found = format!("在第 {total} 行合计之后");
+            self.list.report(Severity::Error, None, "ROW_AFTER_TOTAL", found, "合计之前", "移到合计行之前");
         }
-        let known = &self.header.known;
-        for (i, (column, _, title)) in known.iter().enumerate().filter(|(_, (c, _, _))| *c != Column::Ignored) {
-            if let Some((_, _, earlier)) = known[..i].iter().find(|(c, _, _)| c == column) {
-                let found = format!("“{earlier}”和“{title}”是同一列");
-                self.error(Some(*column), "COLUMN_TWICE", found, "一列", "删除其中一列");
-            }
-        }
-        for title in &self.header.unknown {
-            let found = format!("列“{}”不在名册格式中，未读取", shown(title));
-            self.report(Severity::Notice, None, "COLUMN_UNKNOWN", found, "", "");
-        }
-        true
-    }
-
-    fn cell<'r>(&self, row: &'r Row, column: Column) -> &'r Cell {
-        self.header.column(column).map_or(&Cell::Empty, |(i, _)| row.cell(i))
-    }
-
-    /// What stands behind the word of a row of totals; `None` for any other row.
-    fn total(&self, row: &Row) -> Option<String> {
-        let in_name = || without_blanks(&self.cell(row, Column::Name).text()).contains("合计").then(String::new);
-        total_word(row).or_else(in_name)
-    }
-
-    /// True when there is nothing but a row number or an old reason.
-    fn is_blank(&self, row: &Row) -> bool {
-        let is_ignored = |i| self.header.known.iter().any(|(c, column, _)| *column == i && *c == Column::Ignored);
-        row.cells.iter().enumerate().all(|(i, cell)| cell.is_blank() || is_ignored(i))
-    }
-
-    /// True when a citizen or account number seems to be there; dates and phone numbers of the
-    /// signature lines are shorter or have a word before them.
-    fn has_numbers(&self, row: &Row) -> bool {
-        [Column::Number, Column::Account].into_iter().any(|column| match self.cell(row, column) {
-            Cell::Number(_) | Cell::Formula(_) => true,
-            cell => {
-                let text = without_blanks(&fold_width(&cell.text()));
-                text.starts_with(|c: char| c.is_ascii_alphanumeric()) && digits_in(&text) >= 10
-            }
-        })
     }
 
     fn check_total(&mut self, row: &Row, rest: &str, data_rows: usize) {
-        let name = self.cell(row, Column::Name).text();
-        let number = self.cell(row, Column::Number).text();
+        let name = self.list.cell(row, Column::Name).text();
+        let number = self.list.cell(row, Column::Number).text();
         let counts = [(None, rest), (Some(Column::Name), &name), (Some(Column::Number), &number)];
         if let Some((column, count)) = counts.into_iter().find_map(|(c, text)| count_in(text).map(|n| (c, n)))
             && count != data_rows
         {
             let expected = format!("{data_rows} 人");
-            self.error(column, "TOTAL_DIFFERS", format!("合计 {count} 人"), &expected, "核对是否漏行或多行");
+            let found = format!("合计 {count} 人");
+            self.list.report(Severity::Error, column, "TOTAL_DIFFERS", found, &expected, "核对是否漏行或多行");
         }
-        let text = match self.cell(row, Column::Standard) {
+        let text = match self.list.cell(row, Column::Standard) {
             Cell::Formula(_) | Cell::Empty | Cell::Error(_) => return,
             cell => cell.text(),
         };
@@ -338,54 +235,15 @@ impl<'a> Reader<'a> {
             && total != sum
         {
             let expected = format!("各行之和 {}", sum.grouped());
-            self.error(Some(Column::Standard), "TOTAL_DIFFERS", total.grouped(), &expected, "核对是否漏行或改动过标准");
+            self.list.fault(Column::Standard, "TOTAL_DIFFERS", total.grouped(), &expected, "核对是否漏行或改动过标准");
         }
-    }
-
-    /// Text of a cell; `None` when it cannot be trusted, which is then reported.
-    fn text(&mut self, row: &Row, column: Column) -> Option<String> {
-        match self.cell(row, column) {
-            Cell::Formula(formula) => {
-                let found = format!("公式 {}", shown(&format!("={formula}")));
-                self.error(Some(column), "FORMULA_CELL", found, "数值或文字", "复制后“选择性粘贴为数值”");
-                None
-            }
-            Cell::Error(error) => {
-                self.error(Some(column), "CELL_ERROR", error.clone(), "数值或文字", "改正该单元格的计算错误");
-                None
-            }
-            cell => Some(cell.text().trim().to_string()),
-        }
-    }
-
-    /// Text of a citizen or account number: a number cell may have lost digits.
-    fn digits(&mut self, row: &Row, column: Column, trusted_below: usize) -> Option<String> {
-        let text = self.text(row, column)?;
-        let even = without_blanks(&fold_width(&text));
-        if matches!(self.cell(row, column), Cell::Number(_)) && digits_in(&even) >= trusted_below {
-            let found = format!("数值单元格 {}", masked(&even));
-            let hint = "表格软件只保留 15 位数字并去掉前导零；把该列设为文本后，按原件重新填写";
-            self.error(Some(column), "NUMERIC_CELL", found, "文本单元格", hint);
-            return None;
-        }
-        if is_scientific(&even) {
-            let hint = "末位数字已丢失；把该列设为文本后，按原件重新填写";
-            self.error(Some(column), "SCIENTIFIC_NOTATION", format!("科学计数法 {}", masked(&even)), "全部数字", hint);
-            return None;
-        }
-        if even.len() >= 18 && even.bytes().all(|b| b.is_ascii_digit()) && even[15..].bytes().all(|b| b == b'0') {
-            let hint = "可能被表格软件截去末位数字，请按原件核对";
-            let found = format!("{} 第 16 位起全为 0", masked(&even));
-            self.report(Severity::Warning, Some(column), "NUMERIC_CELL", found, "", hint);
-        }
-        Some(text)
     }
 
     fn person(&mut self, row: &Row) -> Option<RosterRow> {
-        let name = self.name(row, Column::Name);
+        let name = self.list.name(row, Column::Name);
         let bank = self.bank(row);
         let citizen_number = self.citizen_number(row, bank);
-        let holder_relation = self.text(row, Column::Relation).unwrap_or_default();
+        let holder_relation = self.list.text(row, Column::Relation).unwrap_or_default();
         let number = self.account(row, bank, citizen_number.as_ref(), !holder_relation.is_empty());
         let holder = self.holder(row, name.as_deref(), !holder_relation.is_empty());
         let category = self.category(row);
@@ -393,8 +251,8 @@ impl<'a> Reader<'a> {
         self.check_standard(row, category.as_deref(), first);
         let retired_on = self.retired_on(row, citizen_number.as_ref());
         let [former_unit, phone, note] =
-            [Column::FormerUnit, Column::Phone, Column::Note].map(|c| self.text(row, c).unwrap_or_default());
-        if self.failed {
+            [Column::FormerUnit, Column::Phone, Column::Note].map(|c| self.list.text(row, c).unwrap_or_default());
+        if self.list.failed {
             return None;
         }
         Some(RosterRow {
@@ -416,37 +274,20 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn name(&mut self, row: &Row, column: Column) -> Option<String> {
-        let text = self.text(row, column)?;
-        match PersonName::parse(&text) {
-            Ok(name) => {
-                if name.was_normalised {
-                    let found = format!("“{text}”已规范为“{}”", name.name);
-                    self.report(Severity::Notice, Some(column), "NAME_NORMALISED", found, "", "");
-                }
-                Some(name.name)
-            }
-            Err(error) => {
-                self.domain_error(column, error.code(), &error.to_string());
-                None
-            }
-        }
-    }
-
     fn bank(&mut self, row: &Row) -> Option<&'a Bank> {
-        let text = self.text(row, Column::Bank)?;
+        let text = self.list.text(row, Column::Bank)?;
         let banks = self.context.banks;
         let bank = banks.find(&text).filter(|_| !text.is_empty());
         if bank.is_none() {
-            let found = if text.is_empty() { "为空".to_string() } else { format!("“{}”", shown(&text)) };
+            let found = quoted(&text);
             let names = banks.banks.iter().map(|b| b.name.as_str()).collect::<Vec<_>>().join("、");
-            self.error(Some(Column::Bank), "BANK_UNKNOWN", found, &names, "新的写法可加入银行的别名");
+            self.list.fault(Column::Bank, "BANK_UNKNOWN", found, &names, "新的写法可加入银行的别名");
         }
         bank
     }
 
     fn citizen_number(&mut self, row: &Row, bank: Option<&Bank>) -> Option<CitizenNumber> {
-        let text = self.digits(row, Column::Number, 15)?;
+        let text = self.list.digits(row, Column::Number, 15)?;
         let number = match CitizenNumber::parse(&text, self.context.today) {
             Ok(number) => number,
             Err(error) => {
@@ -458,16 +299,16 @@ impl<'a> Reader<'a> {
                 if digits.bytes().all(|b| b.is_ascii_digit()) && is_card_length {
                     let found = format!("{} 像银行账号", masked(&digits));
                     let hint = "可能与银行账号列填反，请互换";
-                    self.error(Some(Column::Number), "COLUMNS_SWAPPED", found, "18 位公民身份号码", hint);
+                    self.list.fault(Column::Number, "COLUMNS_SWAPPED", found, "18 位公民身份号码", hint);
                 } else {
-                    self.domain_error(Column::Number, error.code(), &error.to_string());
+                    self.list.domain_fault(Column::Number, error.code(), &error.to_string());
                 }
                 return None;
             }
         };
         if let Some(earlier) = self.people.get(&number) {
             let found = format!("{} 与第 {earlier} 行相同", number.masked());
-            self.error(Some(Column::Number), "DUPLICATE_PERSON", found, "每人一行", "删除重复的一行");
+            self.list.fault(Column::Number, "DUPLICATE_PERSON", found, "每人一行", "删除重复的一行");
         } else {
             self.people.insert(number.clone(), row.number);
         }
@@ -481,33 +322,33 @@ impl<'a> Reader<'a> {
         person: Option<&CitizenNumber>,
         is_related: bool,
     ) -> Option<AccountNumber> {
-        let text = self.digits(row, Column::Account, 0)?;
+        let text = self.list.digits(row, Column::Account, 0)?;
         // Fifteen digits are too easily both a passbook and an old citizen number.
         let even = without_blanks(&fold_width(&text));
         if even.len() == 18 && CitizenNumber::parse(&even, self.context.today).is_ok() {
             let found = format!("{} 是公民身份号码", masked(&even));
             let hint = "可能与公民身份号码列填反，请互换";
-            self.error(Some(Column::Account), "COLUMNS_SWAPPED", found, "银行卡号或存折账号", hint);
+            self.list.fault(Column::Account, "COLUMNS_SWAPPED", found, "银行卡号或存折账号", hint);
             return None;
         }
         let account = match AccountNumber::parse(&text, bank.map_or(&[], |b| &b.account_lengths)) {
             Ok(account) => account,
             Err(error) => {
-                self.domain_error(Column::Account, error.code(), &error.to_string());
+                self.list.domain_fault(Column::Account, error.code(), &error.to_string());
                 return None;
             }
         };
         if account.breaks_card_check() {
             let found = format!("{} 不符合银行卡校验位", account.masked());
             let hint = "存折可忽略；银行卡请按卡面核对";
-            self.report(Severity::Warning, Some(Column::Account), "ACCOUNT_CARD_CHECK", found, "", hint);
+            self.list.report(Severity::Warning, Some(Column::Account), "ACCOUNT_CARD_CHECK", found, "", hint);
         }
         self.check_account_use(&account, person, is_related);
         Some(account)
     }
 
     fn check_account_use(&mut self, account: &AccountNumber, person: Option<&CitizenNumber>, is_related: bool) {
-        let row = self.row;
+        let row = self.list.row;
         let Some(earlier) = self.accounts.get_mut(account) else {
             let unrelated_row = (!is_related).then_some(row);
             self.accounts.insert(account.clone(), AccountUse { row, person: person.cloned(), unrelated_row });
@@ -526,21 +367,21 @@ impl<'a> Reader<'a> {
         }
         let found = format!("{} 与第 {other} 行是同一账号", account.masked());
         let hint = "核对账号；确由他人代领的，在“户名关系”列写明关系";
-        self.report(severity, Some(Column::Account), "DUPLICATE_ACCOUNT", found, "一人一账号", hint);
+        self.list.report(severity, Some(Column::Account), "DUPLICATE_ACCOUNT", found, "一人一账号", hint);
     }
 
     fn holder(&mut self, row: &Row, name: Option<&str>, is_related: bool) -> Option<String> {
-        if self.cell(row, Column::Holder).is_blank() {
+        if self.list.cell(row, Column::Holder).is_blank() {
             return name.map(ToString::to_string);
         }
-        let holder = self.name(row, Column::Holder)?;
+        let holder = self.list.name(row, Column::Holder)?;
         if let Some(name) = name
             && !is_related
             && !same_name(&holder, name)
         {
             let found = format!("户名“{holder}”与姓名“{name}”不同");
             let hint = "核对户名；确由他人代领的，在“户名关系”列写明关系";
-            self.report(Severity::Warning, Some(Column::Holder), "HOLDER_DIFFERS", found, "", hint);
+            self.list.report(Severity::Warning, Some(Column::Holder), "HOLDER_DIFFERS", found, "", hint);
         }
         Some(holder)
     }
@@ -550,56 +391,55 @@ impl<'a> Reader<'a> {
         if known == [""] {
             return Some(String::new());
         }
-        let text = without_blanks(&self.text(row, Column::Category)?);
+        let text = without_blanks(&self.list.text(row, Column::Category)?);
         if known.contains(&text.as_str()) {
             return Some(text);
         }
-        let found = if text.is_empty() { "为空".to_string() } else { format!("“{}”", shown(&text)) };
-        self.error(Some(Column::Category), "CATEGORY_UNKNOWN", found, &known.join("、"), "按补贴项目的人员类别填写");
+        let found = quoted(&text);
+        self.list.fault(Column::Category, "CATEGORY_UNKNOWN", found, &known.join("、"), "按补贴项目的人员类别填写");
         None
     }
 
     fn months(&mut self, row: &Row) -> (Option<Period>, Option<Period>) {
-        let first = match self.header.column(Column::First) {
+        let first = match self.list.header.column(Column::First) {
             None => Some(self.context.first),
             Some(_) => self.month(row, Column::First),
         };
-        let last = if self.cell(row, Column::Last).is_blank() { None } else { self.month(row, Column::Last) };
+        let last = if self.list.cell(row, Column::Last).is_blank() { None } else { self.month(row, Column::Last) };
         if let (Some(first), Some(last)) = (first, last)
             && last < first
         {
             let expected = format!("不早于享受起始月 {first}");
-            self.error(Some(Column::Last), "MONTH_ORDER", last.to_string(), &expected, "");
+            self.list.fault(Column::Last, "MONTH_ORDER", last.to_string(), &expected, "");
         }
         (first, last)
     }
 
     fn month(&mut self, row: &Row, column: Column) -> Option<Period> {
-        let text = self.text(row, column)?;
-        // A spreadsheet turns 2026.10 into 2026.1: nobody can tell January from October.
-        let is_cut = text.len() == 6 && text.ends_with(".1");
+        let text = self.list.text(row, column)?;
+        let is_cut = is_cut_month(&text);
         match text.parse() {
             Ok(period) if !is_cut => Some(period),
             _ => {
-                let found = if text.is_empty() { "为空".to_string() } else { format!("“{}”", shown(&text)) };
+                let found = quoted(&text);
                 let hint = if is_cut { "分不清 1 月和 10 月，请写成 2026-01 或 2026-10" } else { "" };
-                self.error(Some(column), "MONTH_INVALID", found, "2026-01 这样的年月", hint);
+                self.list.fault(column, "MONTH_INVALID", found, "2026-01 这样的年月", hint);
                 None
             }
         }
     }
 
     fn check_standard(&mut self, row: &Row, category: Option<&str>, first: Option<Period>) {
-        if self.cell(row, Column::Standard).is_blank() {
+        if self.list.cell(row, Column::Standard).is_blank() {
             return;
         }
-        let text = self.text(row, Column::Standard);
+        let text = self.list.text(row, Column::Standard);
         let amount = match text.as_deref().map(Money::parse) {
             Some(Ok(amount)) => amount,
             failed => {
                 self.standards = None;
                 if let Some(Err(error)) = failed {
-                    self.error(Some(Column::Standard), "STANDARD_DIFFERS", error.to_string(), "元，最多两位小数", "");
+                    self.list.fault(Column::Standard, "STANDARD_DIFFERS", error.to_string(), "元，最多两位小数", "");
                 }
                 return;
             }
@@ -614,7 +454,7 @@ impl<'a> Reader<'a> {
                 |standard| format!("{}（{month} 的标准）", standard.grouped()),
             );
             let hint = "标准以补贴项目为准；不一致时先核对人员类别和起始月";
-            self.error(Some(Column::Standard), "STANDARD_DIFFERS", amount.grouped(), &expected, hint);
+            self.list.fault(Column::Standard, "STANDARD_DIFFERS", amount.grouped(), &expected, hint);
         }
     }
 
@@ -626,21 +466,21 @@ impl<'a> Reader<'a> {
         {
             let found = format!("出生于 {born}，到 {limit} 不满 40 岁");
             let hint = "核对身份号码和退休资格";
-            self.report(Severity::Warning, Some(Column::Number), "AGE_UNLIKELY", found, "", hint);
+            self.list.report(Severity::Warning, Some(Column::Number), "AGE_UNLIKELY", found, "", hint);
         }
-        if self.cell(row, Column::RetiredOn).is_blank() {
+        if self.list.cell(row, Column::RetiredOn).is_blank() {
             return None;
         }
-        let text = self.text(row, Column::RetiredOn)?;
+        let text = self.list.text(row, Column::RetiredOn)?;
         let Some(date) = parse_date(&text) else {
             let found = format!("“{}”", shown(&text));
-            self.error(Some(Column::RetiredOn), "DATE_INVALID", found, "1995-12-31 这样的日期", "");
+            self.list.fault(Column::RetiredOn, "DATE_INVALID", found, "1995-12-31 这样的日期", "");
             return None;
         };
         if let Some(limit) = limit.filter(|limit| date > *limit) {
             let expected = format!("不晚于 {limit}");
-            self.error(
-                Some(Column::RetiredOn),
+            self.list.fault(
+                Column::RetiredOn,
                 "RETIRED_TOO_LATE",
                 date.to_string(),
                 &expected,
@@ -651,33 +491,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn digits_in(text: &str) -> usize {
-    text.bytes().filter(u8::is_ascii_digit).count()
-}
-
-/// `6.52E+17`: what a spreadsheet leaves of a long number in a CSV file.
-fn is_scientific(text: &str) -> bool {
-    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
-    let exponent = exponent.trim_start_matches('+');
-    let is_number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    is_number(mantissa) && is_number(exponent)
-}
-
 /// A count of people: `200`, `200人`, `共200人`, `(200人)`.
 fn count_in(text: &str) -> Option<usize> {
     let even = without_blanks(&fold_width(text));
     let even = even.trim_matches(|c| "合总共计:()人数名".contains(c));
     even.bytes().all(|b| b.is_ascii_digit()).then(|| even.parse().ok()).flatten()
-}
-
-/// A number of a person or account for a message; short garbage whole.
-fn masked(text: &str) -> String {
-    if text.chars().count() < 8 { text.to_string() } else { mask_middle(text, 4, 4) }
-}
-
-/// Any other text for a message: shortened, and masked if a long number is in it.
-fn shown(text: &str) -> String {
-    if digits_in(&fold_width(text)) >= 10 { masked(text) } else { text.chars().take(40).collect() }
 }
 
 /// An empty roster to fill in: one line of guidance, the titles, and columns set to text so that

@@ -115,14 +115,14 @@ struct IndicatorTable {
 
 /// Notes faults and goes on, so that a file is corrected in one go.
 #[derive(Default)]
-struct Faults(Vec<String>);
+pub(super) struct Faults(pub Vec<String>);
 
 impl Faults {
-    fn take<T, E: std::fmt::Display>(&mut self, place: &str, result: Result<T, E>) -> Option<T> {
+    pub fn take<T, E: std::fmt::Display>(&mut self, place: &str, result: Result<T, E>) -> Option<T> {
         result.map_err(|e| self.0.push(format!("{place}: {e}"))).ok()
     }
 
-    fn need<T>(&mut self, place: &str, value: Option<T>, fault: &str) -> Option<T> {
+    pub fn need<T>(&mut self, place: &str, value: Option<T>, fault: &str) -> Option<T> {
         if value.is_none() {
             self.0.push(format!("{place}: {fault}"));
         }

@@ -1,0 +1,409 @@
+//! What all lists of people (名单) have in common, whatever their columns mean: titles, rows that
+//! are people and rows that are not, and cells that a spreadsheet may have damaged. A fault is told
+//! as severely as the list deserves: an error in the office's own list, a warning in a foreign one.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+
+use super::table::{Cell, Header, Row, Table, total_word};
+use crate::domain::citizen_number::CitizenNumber;
+use crate::domain::finding::{RowFinding, Severity};
+use crate::domain::period::parse_date;
+use crate::domain::person_name::PersonName;
+use crate::domain::text::{fold_width, mask_middle, without_blanks};
+
+/// Titles of the column with the name; the first is ours.
+pub(super) const NAME_TITLES: &[&str] = &["姓名", "人员姓名", "领取人姓名"];
+
+/// Titles of the column with the citizen number; the first is ours.
+pub(super) const NUMBER_TITLES: &[&str] =
+    &["公民身份号码", "身份证号", "身份证号码", "证件号码", "身份证", "公民身份证号码", "公民身份证号"];
+
+/// Title of the column in which rejected rows carry their reasons; ignored when read again.
+pub const REASON_TITLE: &str = "退回原因";
+
+/// Columns that say nothing about a person.
+pub(super) const IGNORED_TITLES: &[&str] = &["序号", REASON_TITLE];
+
+/// Columns and their titles, compared without blanks and remarks in brackets; the first is ours.
+pub(super) type Titles<C> = [(C, &'static [&'static str])];
+
+/// The columns that every list has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Common<C> {
+    /// 姓名.
+    pub name: C,
+    /// 公民身份号码.
+    pub number: C,
+    /// Whatever says nothing about the person.
+    pub ignored: C,
+}
+
+/// A row below the titles that is not blank.
+pub(super) enum Line {
+    /// A row of totals, with what stands behind its word.
+    Total(String),
+    /// A person; `after` is the row of totals above it.
+    Person { after: Option<usize> },
+}
+
+/// Reads cells and notes what is wrong with them.
+pub(super) struct ListReader<'a, C> {
+    pub titles: &'a Titles<C>,
+    pub header: &'a Header<C>,
+    pub common: Common<C>,
+    /// How severe a fault in a row is.
+    pub severity: Severity,
+    pub findings: Vec<RowFinding>,
+    /// Row that is being read.
+    pub row: usize,
+    /// True once the row has an error.
+    pub failed: bool,
+}
+
+impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
+    pub fn new(titles: &'a Titles<C>, header: &'a Header<C>, common: Common<C>, severity: Severity) -> Self {
+        ListReader { titles, header, common, severity, findings: Vec::new(), row: header.row, failed: false }
+    }
+
+    /// Our title of a column.
+    pub fn title(&self, column: C) -> &'static str {
+        self.titles.iter().find(|(c, _)| *c == column).and_then(|(_, names)| names.first()).copied().unwrap_or_default()
+    }
+
+    /// Turns to the next row.
+    pub fn begin(&mut self, row: &Row) {
+        self.row = row.number;
+        self.failed = false;
+    }
+
+    pub fn report(
+        &mut self,
+        severity: Severity,
+        column: Option<C>,
+        code: &'static str,
+        found: String,
+        expected: &str,
+        hint: &str,
+    ) {
+        self.failed |= severity == Severity::Error;
+        let column = column.map_or("", |c| self.header.column(c).map_or(self.title(c), |(_, title)| title));
+        self.findings.push(RowFinding {
+            row: self.row,
+            column: column.to_string(),
+            code,
+            found,
+            expected: expected.to_string(),
+            severity,
+            hint: hint.to_string(),
+        });
+    }
+
+    /// A fault of a row.
+    pub fn fault(&mut self, column: C, code: &'static str, found: String, expected: &str, hint: &str) {
+        self.report(self.severity, Some(column), code, found, expected, hint);
+    }
+
+    /// A fault in the words of the domain: `18 位，应为 16 或 19 位`.
+    pub fn domain_fault(&mut self, column: C, code: &'static str, words: &str) {
+        let (found, expected) = words.split_once("，应为 ").unwrap_or((words, ""));
+        self.fault(column, code, found.to_string(), expected, "");
+    }
+
+    /// A fault of the file as a whole: an error in any list.
+    pub fn file_error(&mut self, column: Option<C>, code: &'static str, found: String, expected: &str, hint: &str) {
+        self.row = self.header.row;
+        self.report(Severity::Error, column, code, found, expected, hint);
+    }
+
+    /// Judges the titles; false when no row can be read by them.
+    pub fn check_header(&mut self, table: &Table, required: &[C]) -> bool {
+        let missing: Vec<&str> =
+            required.iter().filter(|c| self.header.column(**c).is_none()).map(|c| self.title(*c)).collect();
+        if !missing.is_empty() {
+            let titles: Vec<String> = if self.header.row > 0 {
+                self.header.known.iter().map(|(_, _, title)| title).chain(&self.header.unknown).cloned().collect()
+            } else {
+                let first = table.rows.iter().find(|row| !row.cells.is_empty());
+                first.map(|row| row.cells.iter().map(Cell::text).collect()).unwrap_or_default()
+            };
+            let found: Vec<String> = titles.iter().take(30).map(|text| shown(text)).collect();
+            let hint = format!("缺少列：{}；列名写在前 30 行内的同一行，顺序不限", missing.join("、"));
+            let expected = required.iter().map(|c| self.title(*c)).collect::<Vec<_>>().join("、");
+            self.file_error(None, "COLUMN_MISSING", format!("列 {}", found.join("、")), &expected, &hint);
+            return false;
+        }
+        let (header, ignored) = (self.header, self.common.ignored);
+        let known = &header.known;
+        for (i, (column, _, title)) in known.iter().enumerate().filter(|(_, (c, _, _))| *c != ignored) {
+            if let Some((_, _, earlier)) = known[..i].iter().find(|(c, _, _)| c == column) {
+                let found = format!("“{earlier}”和“{title}”是同一列");
+                self.file_error(Some(*column), "COLUMN_TWICE", found, "一列", "删除其中一列");
+            }
+        }
+        for title in &self.header.unknown {
+            let found = format!("列“{}”不是所需的列，未读取", shown(title));
+            self.report(Severity::Notice, None, "COLUMN_UNKNOWN", found, "", "");
+        }
+        true
+    }
+
+    /// The rows below the titles. `numbers` are the columns by which a person below a row of totals
+    /// is told from a line of signatures.
+    pub fn lines<'t>(&self, table: &'t Table, numbers: &[C]) -> Vec<(&'t Row, Line)> {
+        let mut after = None;
+        let mut lines = Vec::new();
+        for row in table.rows.iter().filter(|row| row.number > self.header.row) {
+            if let Some(rest) = self.total(row) {
+                after = Some(row.number);
+                lines.push((row, Line::Total(rest)));
+            } else if !self.is_blank(row) && (after.is_none() || self.has_numbers(row, numbers)) {
+                lines.push((row, Line::Person { after }));
+            }
+        }
+        lines
+    }
+
+    /// Everyone in a list in which each row stands for itself, so that totals mean nothing: the
+    /// rows that could be read, and how many there were.
+    pub fn people<R>(
+        &mut self,
+        table: &Table,
+        required: &[C],
+        mut person: impl FnMut(&mut Self, &Row) -> Option<R>,
+    ) -> (Vec<R>, usize) {
+        let (mut rows, mut data_rows) = (Vec::new(), 0);
+        if !self.check_header(table, required) {
+            return (rows, data_rows);
+        }
+        for (row, _) in
+            self.lines(table, &[self.common.number]).iter().filter(|(_, l)| matches!(l, Line::Person { .. }))
+        {
+            self.begin(row);
+            data_rows += 1;
+            rows.extend(person(self, row));
+        }
+        self.check_data(data_rows);
+        (rows, data_rows)
+    }
+
+    /// A list without people is an error.
+    pub fn check_data(&mut self, data_rows: usize) {
+        if data_rows == 0 {
+            self.file_error(None, "NO_DATA", "表头之下没有人员".into(), "一人一行", "");
+        }
+    }
+
+    pub fn cell<'r>(&self, row: &'r Row, column: C) -> &'r Cell {
+        self.header.column(column).map_or(&Cell::Empty, |(i, _)| row.cell(i))
+    }
+
+    /// What stands behind the word of a row of totals; `None` for any other row.
+    fn total(&self, row: &Row) -> Option<String> {
+        let in_name = || without_blanks(&self.cell(row, self.common.name).text()).contains("合计").then(String::new);
+        total_word(row).or_else(in_name)
+    }
+
+    /// True when there is nothing but a row number or an old reason.
+    fn is_blank(&self, row: &Row) -> bool {
+        let ignored = self.common.ignored;
+        let is_ignored = |i| self.header.known.iter().any(|(c, column, _)| *column == i && *c == ignored);
+        row.cells.iter().enumerate().all(|(i, cell)| cell.is_blank() || is_ignored(i))
+    }
+
+    /// True when a number of a person or account seems to be there; dates and phone numbers of the
+    /// signature lines are shorter or have a word before them.
+    fn has_numbers(&self, row: &Row, columns: &[C]) -> bool {
+        columns.iter().any(|column| match self.cell(row, *column) {
+            Cell::Number(_) | Cell::Formula(_) => true,
+            cell => {
+                let text = without_blanks(&fold_width(&cell.text()));
+                text.starts_with(|c: char| c.is_ascii_alphanumeric()) && digits_in(&text) >= 10
+            }
+        })
+    }
+
+    /// Text of a cell; `None` when it cannot be trusted, which is then told.
+    pub fn text(&mut self, row: &Row, column: C) -> Option<String> {
+        match self.cell(row, column) {
+            Cell::Formula(formula) => {
+                let found = format!("公式 {}", shown(&format!("={formula}")));
+                self.fault(column, "FORMULA_CELL", found, "数值或文字", "复制后“选择性粘贴为数值”");
+                None
+            }
+            Cell::Error(error) => {
+                self.fault(column, "CELL_ERROR", error.clone(), "数值或文字", "改正该单元格的计算错误");
+                None
+            }
+            cell => Some(cell.text().trim().to_string()),
+        }
+    }
+
+    /// Text of a citizen or account number: a number cell may have lost digits.
+    pub fn digits(&mut self, row: &Row, column: C, trusted_below: usize) -> Option<String> {
+        let text = self.text(row, column)?;
+        let even = without_blanks(&fold_width(&text));
+        if matches!(self.cell(row, column), Cell::Number(_)) && digits_in(&even) >= trusted_below {
+            let found = format!("数值单元格 {}", masked(&even));
+            let hint = "表格软件只保留 15 位数字并去掉前导零；把该列设为文本后，按原件重新填写";
+            self.fault(column, "NUMERIC_CELL", found, "文本单元格", hint);
+            return None;
+        }
+        if is_scientific(&even) {
+            let hint = "末位数字已丢失；把该列设为文本后，按原件重新填写";
+            self.fault(column, "SCIENTIFIC_NOTATION", format!("科学计数法 {}", masked(&even)), "全部数字", hint);
+            return None;
+        }
+        if even.len() >= 18 && even.bytes().all(|b| b.is_ascii_digit()) && even[15..].bytes().all(|b| b == b'0') {
+            let hint = "可能被表格软件截去末位数字，请按原件核对";
+            let found = format!("{} 第 16 位起全为 0", masked(&even));
+            self.report(Severity::Warning, Some(column), "NUMERIC_CELL", found, "", hint);
+        }
+        Some(text)
+    }
+
+    /// The citizen number of a row.
+    pub fn citizen_number(&mut self, row: &Row, today: NaiveDate) -> Option<CitizenNumber> {
+        let text = self.digits(row, self.common.number, 15)?;
+        let number = CitizenNumber::parse(&text, today);
+        number.map_err(|e| self.domain_fault(self.common.number, e.code(), &e.to_string())).ok()
+    }
+
+    /// A name.
+    pub fn name(&mut self, row: &Row, column: C) -> Option<String> {
+        let text = self.text(row, column)?;
+        match PersonName::parse(&text) {
+            Ok(name) => {
+                if name.was_normalised {
+                    let found = format!("“{text}”已规范为“{}”", name.name);
+                    self.report(Severity::Notice, Some(column), "NAME_NORMALISED", found, "", "");
+                }
+                Some(name.name)
+            }
+            Err(error) => {
+                self.domain_fault(column, error.code(), &error.to_string());
+                None
+            }
+        }
+    }
+
+    /// A full date, with or without a time of day.
+    pub fn date(&mut self, row: &Row, column: C) -> Option<NaiveDate> {
+        let text = self.text(row, column)?;
+        let date = parse_date(without_time(&text));
+        if date.is_none() {
+            self.fault(column, "DATE_INVALID", quoted(&text), "1995-12-31 这样的日期", "");
+        }
+        date
+    }
+
+    /// Tells a person who was in the list before: a row that says the same is a notice, another one
+    /// is told as `differing`. Both rows stay.
+    pub fn check_again<K: PartialEq>(
+        &mut self,
+        seen: &mut Seen<K>,
+        number: &CitizenNumber,
+        says: K,
+        differing: Option<Severity>,
+    ) {
+        let rows = seen.entry(number.clone()).or_default();
+        let same = rows.iter().find(|(_, earlier)| *earlier == says).map(|(row, _)| *row);
+        let other = rows.first().map(|(row, _)| *row);
+        rows.push((self.row, says));
+        let column = Some(self.common.number);
+        match (same, other, differing) {
+            (Some(same), ..) => {
+                let found = format!("{number} 与第 {same} 行是同一人，内容相同");
+                self.report(Severity::Notice, column, "DUPLICATE_ROW", found, "", "");
+            }
+            (None, Some(other), Some(severity)) => {
+                let found = format!("{number} 与第 {other} 行是同一人，日期不同");
+                self.report(severity, column, "DUPLICATE_PERSON", found, "", "两行都保留，请核实以哪一行为准");
+            }
+            _ => {}
+        }
+    }
+
+    /// Texts of some columns, those that are there.
+    pub fn texts<const N: usize>(&mut self, row: &Row, columns: [C; N]) -> String {
+        let texts = columns.map(|column| self.text(row, column).unwrap_or_default());
+        texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("；")
+    }
+}
+
+/// Who has been in a list so far: the rows of each person, and what they say.
+pub(super) type Seen<K> = HashMap<CitizenNumber, Vec<(usize, K)>>;
+
+/// `2026-03-05 10:20:00` without its time of day.
+pub(super) fn without_time(text: &str) -> &str {
+    text.split_once([' ', 'T', '\u{3000}']).filter(|(_, time)| time.contains([':', '：'])).map_or(text, |(day, _)| day)
+}
+
+pub(super) fn digits_in(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// `6.52E+17`: what a spreadsheet leaves of a long number in a CSV file.
+fn is_scientific(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
+    let exponent = exponent.trim_start_matches('+');
+    let is_number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    is_number(mantissa) && is_number(exponent)
+}
+
+/// True for `2026.1`, to which a spreadsheet turns 2026.10: nobody can tell January from October.
+pub(super) fn is_cut_month(text: &str) -> bool {
+    text.len() == 6 && text.ends_with(".1")
+}
+
+/// A number of a person or account for a message; short garbage whole.
+pub(super) fn masked(text: &str) -> String {
+    if text.chars().count() < 8 { text.to_string() } else { mask_middle(text, 4, 4) }
+}
+
+/// Any other text for a message: shortened, and masked if a long number is in it.
+pub(super) fn shown(text: &str) -> String {
+    if digits_in(&fold_width(text)) >= 10 { masked(text) } else { text.chars().take(40).collect() }
+}
+
+/// A cell's text as what was found.
+pub(super) fn quoted(text: &str) -> String {
+    if text.is_empty() { "为空".to_string() } else { format!("“{}”", shown(text)) }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::domain::citizen_number::check_character;
+
+    /// Somebody invented.
+    pub fn citizen(serial: u32) -> String {
+        let body = format!("65282719400501{serial:03}");
+        format!("{body}{}", check_character(&body))
+    }
+
+    /// `row code` of each finding, in order.
+    pub fn told(findings: &[RowFinding]) -> Vec<String> {
+        findings.iter().map(|f| format!("{} {}", f.row, f.code)).collect()
+    }
+
+    #[test]
+    fn a_time_of_day_is_cut_and_nothing_else() {
+        for (text, day) in [
+            ("2026-03-05 10:20:00", "2026-03-05"),
+            ("2026-03-05T10:20", "2026-03-05"),
+            ("2026年3月 5日", "2026年3月 5日"),
+            ("2026-03-05", "2026-03-05"),
+        ] {
+            assert_eq!(without_time(text), day);
+        }
+    }
+
+    #[test]
+    fn a_text_with_a_long_number_is_masked() {
+        assert_eq!(quoted("见652827194005010017"), "“见652***********0017”");
+        assert_eq!((quoted(""), quoted("王")), ("为空".to_string(), "“王”".to_string()));
+        assert!(is_scientific("6.52827E+17") && !is_scientific("E17") && !is_scientific("65282719400501001X"));
+    }
+}
