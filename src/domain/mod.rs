@@ -8,6 +8,7 @@ pub mod appropriation;
 pub mod bank;
 pub mod bank_account;
 pub mod citizen_number;
+pub mod credit_code;
 pub mod document;
 pub mod enrolment;
 pub mod finding;
