@@ -106,7 +106,7 @@ impl PersonName {
             (is_digit(*c) || is_sign(*c)) && !(is_unit && in_units)
         };
         let foreign = name.chars().find(is_foreign);
-        let no_letter = if name.chars().any(|c| c.is_alphabetic()) { None } else { name.chars().next() };
+        let no_letter = if name.chars().any(char::is_alphabetic) { None } else { name.chars().next() };
         if let Some(found) = foreign.or(no_letter.filter(|_| is_unit)) {
             return Err(PersonNameError::NotAName { found });
         }

@@ -2,12 +2,17 @@
 //! what has an error is not in [`Roster::rows`], and nothing is corrected but blanks, width and the
 //! separator of names. Whether a roster with faults may be imported is not decided here.
 
+mod columns;
+mod template;
+
 use std::collections::{HashMap, HashSet};
 
 use chrono::{Months, NaiveDate};
-use rust_xlsxwriter::{Format, FormatBorder, Workbook};
 
-use super::table::{Cell, Header, Row, Table, TableWriteError, total_word};
+pub use self::columns::REASON_TITLE;
+use self::columns::{Column, required, title, titles};
+pub use self::template::template;
+use super::table::{Cell, Header, Row, Table, total_word};
 use crate::domain::bank::{Bank, BankBook};
 use crate::domain::bank_account::AccountNumber;
 use crate::domain::citizen_number::CitizenNumber;
@@ -16,11 +21,8 @@ use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::money::Money;
 use crate::domain::period::{Period, parse_date};
 use crate::domain::person_name::{PersonName, same_name};
-use crate::domain::scheme::Scheme;
+use crate::domain::scheme::{AmountRule, Payees, Scheme, StartMonth};
 use crate::domain::text::{fold_width, mask_middle, without_blanks};
-
-/// Title of the column in which rejected rows carry their reasons; ignored when read again.
-pub const REASON_TITLE: &str = "退回原因";
 
 /// What a row is judged by.
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +37,12 @@ pub struct RosterContext<'a> {
     pub first: Period,
 }
 
-/// One person of a roster; every field passed its checks.
+/// One person or unit of a roster; every field passed its checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RosterRow {
     /// Row of the file.
     pub row: usize,
-    /// 公民身份号码.
+    /// 公民身份号码, of a unit 统一社会信用代码.
     pub citizen_number: CitizenNumber,
     /// 姓名.
     pub name: String,
@@ -48,16 +50,22 @@ pub struct RosterRow {
     pub account: Account,
     /// 户名关系: why the account is another person's; empty when it is not.
     pub holder_relation: String,
-    /// 人员类别; empty when the scheme knows only one.
+    /// 人员类别; empty when the scheme knows only one, any text where amounts are individual.
     pub category: String,
+    /// The person's own monthly amount, above nothing; only in schemes of individual amounts.
+    pub amount: Option<Money>,
     /// First month owed.
     pub first: Period,
+    /// The day on which the entitlement begins, where 享受起始月 holds a whole date.
+    pub first_day: Option<NaiveDate>,
     /// Last month owed, `None` while it lasts.
     pub last: Option<Period>,
     /// 原工作单位.
     pub former_unit: String,
     /// 退休日期.
     pub retired_on: Option<NaiveDate>,
+    /// 最近认证日期; only in schemes with certification.
+    pub certified_on: Option<NaiveDate>,
     /// 联系电话.
     pub phone: String,
     /// 备注.
@@ -92,80 +100,21 @@ impl Roster {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
-    Name,
-    Number,
-    Account,
-    Bank,
-    Holder,
-    Relation,
-    Category,
-    First,
-    Last,
-    Standard,
-    FormerUnit,
-    RetiredOn,
-    Phone,
-    Note,
-    Ignored,
-}
-
-/// Titles as they are compared: without blanks, brackets' remarks dropped. The first is ours.
-const TITLES: &[(Column, &[&str])] = &[
-    (Column::Name, &["姓名", "人员姓名", "领取人姓名"]),
-    (
-        Column::Number,
-        &["公民身份号码", "身份证号", "身份证号码", "证件号码", "身份证", "公民身份证号码", "公民身份证号"],
-    ),
-    (
-        Column::Account,
-        &[
-            "银行账号",
-            "银行帐号",
-            "社保卡银行账号",
-            "社保卡银行帐号",
-            "一卡通账号",
-            "一卡通帐号",
-            "卡号",
-            "银行卡号",
-            "账号",
-            "帐号",
-        ],
-    ),
-    (Column::Bank, &["开户银行", "开户行", "银行", "银行名称", "发放银行"]),
-    (Column::Holder, &["户名", "账户名", "开户名", "账户名称"]),
-    (Column::Relation, &["户名关系", "与领取人关系", "账户人关系"]),
-    (Column::Category, &["人员类别", "类别"]),
-    (Column::First, &["享受起始月", "起始月", "开始月份", "享受起始年月", "起始年月"]),
-    (Column::Last, &["享受终止月", "终止月", "终止年月", "享受终止年月", "截止月"]),
-    (Column::Standard, &["月标准", "补贴标准", "发放标准", "月发放标准", "标准"]),
-    (Column::FormerUnit, &["原工作单位", "单位", "原单位", "工作单位"]),
-    (Column::RetiredOn, &["退休日期", "退休时间"]),
-    (Column::Phone, &["联系电话", "电话", "手机号"]),
-    (Column::Note, &["备注"]),
-    (Column::Ignored, &["序号", REASON_TITLE]),
-];
-
-const REQUIRED: [Column; 4] = [Column::Name, Column::Number, Column::Account, Column::Bank];
-
-fn title(column: Column) -> &'static str {
-    TITLES.iter().find(|(c, _)| *c == column).and_then(|(_, names)| names.first()).copied().unwrap_or_default()
-}
-
 /// Reads a roster. Every row gets all its checks; the same table gives the same findings.
 #[must_use]
 pub fn parse_roster(table: &Table, context: &RosterContext) -> Roster {
-    let header = Header::find(table, TITLES);
+    let titles = titles(context.scheme);
+    let header = Header::find(table, &titles);
     let mut reader = Reader {
         context,
+        titles: &titles,
         header: &header,
         findings: Vec::new(),
         row: 0,
         failed: false,
         people: HashMap::new(),
         accounts: HashMap::new(),
-        standards: Some(Money::ZERO),
+        monthly_sum: Some(Money::ZERO),
     };
     let mut roster = Roster { rows: Vec::new(), data_rows: 0, findings: Vec::new(), header_row: header.row };
     if reader.check_header(table) {
@@ -194,7 +143,7 @@ pub fn parse_roster(table: &Table, context: &RosterContext) -> Roster {
         }
         if roster.data_rows == 0 {
             reader.row = header.row;
-            reader.error(None, "NO_DATA", "表头之下没有人员".into(), "一人一行", "");
+            reader.error(None, "NO_DATA", "表头之下没有人员".into(), "一行一个领取人", "");
         }
     }
     roster.findings = reader.findings;
@@ -210,14 +159,15 @@ struct AccountUse {
 
 struct Reader<'a> {
     context: &'a RosterContext<'a>,
+    titles: &'a [(Column, &'static [&'static str])],
     header: &'a Header<Column>,
     findings: Vec<RowFinding>,
     row: usize,
     failed: bool,
     people: HashMap<CitizenNumber, usize>,
     accounts: HashMap<AccountNumber, AccountUse>,
-    /// Sum of the 月标准 column, `None` once an amount in it could not be read.
-    standards: Option<Money>,
+    /// Sum of the column of monthly amounts, `None` once one of them could not be read.
+    monthly_sum: Option<Money>,
 }
 
 impl<'a> Reader<'a> {
@@ -231,7 +181,7 @@ impl<'a> Reader<'a> {
         hint: &str,
     ) {
         self.failed |= severity == Severity::Error;
-        let column = column.map_or("", |c| self.header.column(c).map_or(title(c), |(_, title)| title));
+        let column = column.map_or("", |c| self.header.column(c).map_or(self.title(c), |(_, title)| title));
         self.findings.push(RowFinding {
             row: self.row,
             column: column.to_string(),
@@ -241,6 +191,10 @@ impl<'a> Reader<'a> {
             severity,
             hint: hint.to_string(),
         });
+    }
+
+    fn title(&self, column: Column) -> &'static str {
+        title(self.titles, column)
     }
 
     fn error(&mut self, column: Option<Column>, code: &'static str, found: String, expected: &str, hint: &str) {
@@ -256,7 +210,9 @@ impl<'a> Reader<'a> {
     /// Judges the titles; false when no row can be read by them.
     fn check_header(&mut self, table: &Table) -> bool {
         self.row = self.header.row;
-        let missing: Vec<&str> = REQUIRED.into_iter().filter(|c| self.header.column(*c).is_none()).map(title).collect();
+        let required = required(self.context.scheme);
+        let words = |columns: &[Column]| columns.iter().map(|c| self.title(*c)).collect::<Vec<_>>().join("、");
+        let missing: Vec<Column> = required.iter().copied().filter(|c| self.header.column(*c).is_none()).collect();
         if !missing.is_empty() {
             let titles: Vec<String> = if self.header.row > 0 {
                 self.header.known.iter().map(|(_, _, title)| title).chain(&self.header.unknown).cloned().collect()
@@ -265,8 +221,8 @@ impl<'a> Reader<'a> {
                 first.map(|row| row.cells.iter().map(Cell::text).collect()).unwrap_or_default()
             };
             let found: Vec<String> = titles.iter().take(30).map(|text| shown(text)).collect();
-            let hint = format!("缺少列：{}；列名写在前 30 行内的同一行，顺序不限", missing.join("、"));
-            let expected = REQUIRED.map(title).join("、");
+            let hint = format!("缺少列：{}；列名写在前 30 行内的同一行，顺序不限", words(&missing));
+            let expected = words(&required);
             self.error(None, "COLUMN_MISSING", format!("列 {}", found.join("、")), &expected, &hint);
             return false;
         }
@@ -322,17 +278,17 @@ impl<'a> Reader<'a> {
             let expected = format!("{data_rows} 人");
             self.error(column, "TOTAL_DIFFERS", format!("合计 {count} 人"), &expected, "核对是否漏行或多行");
         }
-        let text = match self.cell(row, Column::Standard) {
+        let text = match self.cell(row, Column::Monthly) {
             Cell::Formula(_) | Cell::Empty | Cell::Error(_) => return,
             cell => cell.text(),
         };
         // A formula that went through a reject file comes back as text.
-        if let (Ok(total), Some(sum)) = (Money::parse(&text), self.standards)
+        if let (Ok(total), Some(sum)) = (Money::parse(&text), self.monthly_sum)
             && !text.starts_with('=')
             && total != sum
         {
             let expected = format!("各行之和 {}", sum.grouped());
-            self.error(Some(Column::Standard), "TOTAL_DIFFERS", total.grouped(), &expected, "核对是否漏行或改动过标准");
+            self.error(Some(Column::Monthly), "TOTAL_DIFFERS", total.grouped(), &expected, "核对是否漏行或改动过金额");
         }
     }
 
@@ -362,7 +318,9 @@ impl<'a> Reader<'a> {
             self.error(Some(column), "NUMERIC_CELL", found, "文本单元格", hint);
             return None;
         }
-        if is_scientific(&even) {
+        // A credit code of digits and one E is no number.
+        let is_code = self.is_of_units() && even.len() == 18;
+        if is_scientific(&even) && !is_code {
             let hint = "末位数字已丢失；把该列设为文本后，按原件重新填写";
             self.error(Some(column), "SCIENTIFIC_NOTATION", format!("科学计数法 {}", masked(&even)), "全部数字", hint);
             return None;
@@ -375,6 +333,10 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
+    fn is_of_units(&self) -> bool {
+        self.context.scheme.payees == Payees::Units
+    }
+
     fn person(&mut self, row: &Row) -> Option<RosterRow> {
         let name = self.name(row, Column::Name);
         let bank = self.bank(row);
@@ -383,9 +345,15 @@ impl<'a> Reader<'a> {
         let number = self.account(row, bank, citizen_number.as_ref(), !holder_relation.is_empty());
         let holder = self.holder(row, name.as_deref(), !holder_relation.is_empty());
         let category = self.category(row);
-        let (first, last) = self.months(row);
-        self.check_standard(row, category.as_deref(), first);
+        let (first_day, first, last) = self.months(row);
+        let amount = self.monthly(row);
+        if self.is_individual() {
+            self.check_amount(row, amount);
+        } else {
+            self.check_standard(amount, category.as_deref(), first);
+        }
         let retired_on = self.retired_on(row, citizen_number.as_ref());
+        let certified_on = self.certified_on(row);
         let [former_unit, phone, note] =
             [Column::FormerUnit, Column::Phone, Column::Note].map(|c| self.text(row, c).unwrap_or_default());
         if self.failed {
@@ -398,10 +366,13 @@ impl<'a> Reader<'a> {
             account: Account { bank_code: bank?.code.clone(), number: number?, holder: holder? },
             holder_relation,
             category: category?,
+            amount: amount.filter(|_| self.is_individual()),
             first: first?,
+            first_day,
             last,
             former_unit,
             retired_on,
+            certified_on,
             phone,
             note,
         })
@@ -409,7 +380,7 @@ impl<'a> Reader<'a> {
 
     fn name(&mut self, row: &Row, column: Column) -> Option<String> {
         let text = self.text(row, column)?;
-        match PersonName::parse(&text) {
+        match PersonName::parse_for(self.context.scheme.payees, &text) {
             Ok(name) => {
                 if name.was_normalised {
                     let found = format!("“{text}”已规范为“{}”", name.name);
@@ -438,7 +409,7 @@ impl<'a> Reader<'a> {
 
     fn citizen_number(&mut self, row: &Row, bank: Option<&Bank>) -> Option<CitizenNumber> {
         let text = self.digits(row, Column::Number, 15)?;
-        let number = match CitizenNumber::parse(&text, self.context.today) {
+        let number = match CitizenNumber::parse_for(self.context.scheme.payees, &text, self.context.today) {
             Ok(number) => number,
             Err(error) => {
                 let digits = without_blanks(&fold_width(&text));
@@ -449,7 +420,8 @@ impl<'a> Reader<'a> {
                 if digits.bytes().all(|b| b.is_ascii_digit()) && is_card_length {
                     let found = format!("{} 像银行账号", masked(&digits));
                     let hint = "可能与银行账号列填反，请互换";
-                    self.error(Some(Column::Number), "COLUMNS_SWAPPED", found, "18 位公民身份号码", hint);
+                    let expected = format!("18 位{}", self.title(Column::Number));
+                    self.error(Some(Column::Number), "COLUMNS_SWAPPED", found, &expected, hint);
                 } else {
                     self.domain_error(Column::Number, error.code(), &error.to_string());
                 }
@@ -458,7 +430,7 @@ impl<'a> Reader<'a> {
         };
         if let Some(earlier) = self.people.get(&number) {
             let found = format!("{} 与第 {earlier} 行相同", number.masked());
-            self.error(Some(Column::Number), "DUPLICATE_PERSON", found, "每人一行", "删除重复的一行");
+            self.error(Some(Column::Number), "DUPLICATE_PERSON", found, "每个领取人一行", "删除重复的一行");
         } else {
             self.people.insert(number.clone(), row.number);
         }
@@ -475,10 +447,13 @@ impl<'a> Reader<'a> {
         let text = self.digits(row, Column::Account, 0)?;
         // Fifteen digits are too easily both a passbook and an old citizen number.
         let even = without_blanks(&fold_width(&text));
-        if even.len() == 18 && CitizenNumber::parse(&even, self.context.today).is_ok() {
-            let found = format!("{} 是公民身份号码", masked(&even));
-            let hint = "可能与公民身份号码列填反，请互换";
-            self.error(Some(Column::Account), "COLUMNS_SWAPPED", found, "银行卡号或存折账号", hint);
+        // Any account may be a credit code by accident, if it has no letter.
+        let could_be_number = even.len() == 18 && !(self.is_of_units() && digits_in(&even) == 18);
+        if could_be_number && CitizenNumber::parse_for(self.context.scheme.payees, &even, self.context.today).is_ok() {
+            let number = self.title(Column::Number);
+            let found = format!("{} 是{number}", masked(&even));
+            let hint = format!("可能与{number}列填反，请互换");
+            self.error(Some(Column::Account), "COLUMNS_SWAPPED", found, "银行账号", &hint);
             return None;
         }
         let account = match AccountNumber::parse(&text, bank.map_or(&[], |b| &b.account_lengths)) {
@@ -541,6 +516,9 @@ impl<'a> Reader<'a> {
         if known == [""] {
             return Some(String::new());
         }
+        if self.is_individual() {
+            return self.text(row, Column::Category);
+        }
         let text = without_blanks(&self.text(row, Column::Category)?);
         if known.contains(&text.as_str()) {
             return Some(text);
@@ -550,10 +528,11 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn months(&mut self, row: &Row) -> (Option<Period>, Option<Period>) {
-        let first = match self.header.column(Column::First) {
-            None => Some(self.context.first),
-            Some(_) => self.month(row, Column::First),
+    /// First day where one is given, first month, last month.
+    fn months(&mut self, row: &Row) -> (Option<NaiveDate>, Option<Period>, Option<Period>) {
+        let (first_day, first) = match self.header.column(Column::First) {
+            None => (None, Some(self.context.first)),
+            Some(_) => self.first(row),
         };
         let last = if self.cell(row, Column::Last).is_blank() { None } else { self.month(row, Column::Last) };
         if let (Some(first), Some(last)) = (first, last)
@@ -562,7 +541,22 @@ impl<'a> Reader<'a> {
             let expected = format!("不早于享受起始月 {first}");
             self.error(Some(Column::Last), "MONTH_ORDER", last.to_string(), &expected, "");
         }
-        (first, last)
+        (first_day, first, last)
+    }
+
+    /// A month is the first one owed; a day is that of the entitlement, which may be owed from the next month.
+    fn first(&mut self, row: &Row) -> (Option<NaiveDate>, Option<Period>) {
+        let Some(month) = self.month(row, Column::First) else { return (None, None) };
+        let day = parse_date(&self.cell(row, Column::First).text());
+        if let Some(day) = day
+            && self.context.scheme.start_month == StartMonth::Next
+        {
+            let found = format!("{day}，本项目次月起发，首月为 {}", month.next());
+            let hint = format!("首个发放月就是 {month} 的，以文本填写 {month}");
+            self.report(Severity::Notice, Some(Column::First), "FIRST_IS_NEXT_MONTH", found, "", &hint);
+            return (Some(day), Some(month.next()));
+        }
+        (day, Some(month))
     }
 
     fn month(&mut self, row: &Row, column: Column) -> Option<Period> {
@@ -580,23 +574,53 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn check_standard(&mut self, row: &Row, category: Option<&str>, first: Option<Period>) {
-        if self.cell(row, Column::Standard).is_blank() {
-            return;
+    fn is_individual(&self) -> bool {
+        self.context.scheme.amount == AmountRule::Individual
+    }
+
+    /// What stands in the column of monthly amounts, added to its sum.
+    fn monthly(&mut self, row: &Row) -> Option<Money> {
+        if self.cell(row, Column::Monthly).is_blank() {
+            return None;
         }
-        let text = self.text(row, Column::Standard);
-        let amount = match text.as_deref().map(Money::parse) {
-            Some(Ok(amount)) => amount,
-            failed => {
-                self.standards = None;
-                if let Some(Err(error)) = failed {
-                    self.error(Some(Column::Standard), "STANDARD_DIFFERS", error.to_string(), "元，最多两位小数", "");
-                }
-                return;
+        let text = self.text(row, Column::Monthly);
+        match text.as_deref().map(Money::parse) {
+            Some(Ok(amount)) => {
+                self.monthly_sum = self.monthly_sum.and_then(|sum| sum.fen().checked_add(amount.fen())).map(Money);
+                Some(amount)
             }
+            failed => {
+                self.monthly_sum = None;
+                if let Some(Err(error)) = failed {
+                    let code = if self.is_individual() { "AMOUNT_INVALID" } else { "STANDARD_DIFFERS" };
+                    self.error(Some(Column::Monthly), code, error.to_string(), "元，最多两位小数", "");
+                }
+                None
+            }
+        }
+    }
+
+    /// An own amount is there, above nothing and not above the scheme's cap.
+    fn check_amount(&mut self, row: &Row, amount: Option<Money>) {
+        let column = Some(Column::Monthly);
+        let Some(amount) = amount else {
+            // Any other text was told when it was read.
+            if self.cell(row, Column::Monthly).is_blank() {
+                self.error(column, "AMOUNT_MISSING", "为空".into(), "金额（元）", "本项目按名册中每人的金额发放");
+            }
+            return;
         };
-        self.standards = self.standards.and_then(|sum| sum.fen().checked_add(amount.fen())).map(Money);
-        let (Some(category), Some(first)) = (category, first) else { return };
+        if amount <= Money::ZERO {
+            self.error(column, "AMOUNT_INVALID", amount.grouped(), "大于 0", "不再发放的，填写享受终止月或办理停发");
+        }
+        if let Some(cap) = self.context.scheme.monthly_cap.filter(|cap| amount > *cap) {
+            let expected = format!("不高于 {}（补贴项目的月上限）", cap.grouped());
+            self.error(column, "AMOUNT_ABOVE_CAP", amount.grouped(), &expected, "核对金额的小数点和单位");
+        }
+    }
+
+    fn check_standard(&mut self, amount: Option<Money>, category: Option<&str>, first: Option<Period>) {
+        let (Some(amount), Some(category), Some(first)) = (amount, category, first) else { return };
         let month = first.max(self.context.scheme.first);
         let in_force = self.context.scheme.standard(category, month).map(|s| s.monthly);
         if in_force != Some(amount) {
@@ -605,8 +629,32 @@ impl<'a> Reader<'a> {
                 |standard| format!("{}（{month} 的标准）", standard.grouped()),
             );
             let hint = "标准以补贴项目为准；不一致时先核对人员类别和起始月";
-            self.error(Some(Column::Standard), "STANDARD_DIFFERS", amount.grouped(), &expected, hint);
+            self.error(Some(Column::Monthly), "STANDARD_DIFFERS", amount.grouped(), &expected, hint);
         }
+    }
+
+    /// The date in a cell, none for a blank one and one that is no date, which is then reported.
+    fn date(&mut self, row: &Row, column: Column) -> Option<NaiveDate> {
+        if self.cell(row, column).is_blank() {
+            return None;
+        }
+        let text = self.text(row, column)?;
+        let date = parse_date(&text);
+        if date.is_none() {
+            let found = format!("“{}”", shown(&text));
+            self.error(Some(column), "DATE_INVALID", found, "1995-12-31 这样的日期", "");
+        }
+        date
+    }
+
+    fn certified_on(&mut self, row: &Row) -> Option<NaiveDate> {
+        let date = self.date(row, Column::CertifiedOn)?;
+        let today = self.context.today;
+        if date > today {
+            let expected = format!("不晚于今天 {today}");
+            self.error(Some(Column::CertifiedOn), "CERTIFIED_IN_FUTURE", date.to_string(), &expected, "核对认证日期");
+        }
+        Some(date)
     }
 
     fn retired_on(&mut self, row: &Row, person: Option<&CitizenNumber>) -> Option<NaiveDate> {
@@ -619,15 +667,7 @@ impl<'a> Reader<'a> {
             let hint = "核对身份号码和退休资格";
             self.report(Severity::Warning, Some(Column::Number), "AGE_UNLIKELY", found, "", hint);
         }
-        if self.cell(row, Column::RetiredOn).is_blank() {
-            return None;
-        }
-        let text = self.text(row, Column::RetiredOn)?;
-        let Some(date) = parse_date(&text) else {
-            let found = format!("“{}”", shown(&text));
-            self.error(Some(Column::RetiredOn), "DATE_INVALID", found, "1995-12-31 这样的日期", "");
-            return None;
-        };
+        let date = self.date(row, Column::RetiredOn)?;
         if let Some(limit) = limit.filter(|limit| date > *limit) {
             let expected = format!("不晚于 {limit}");
             self.error(
@@ -671,50 +711,16 @@ fn shown(text: &str) -> String {
     if digits_in(&fold_width(text)) >= 10 { masked(text) } else { text.chars().take(40).collect() }
 }
 
-/// An empty roster to fill in: one line of guidance, the titles, and columns set to text so that
-/// no spreadsheet damages a number.
-///
-/// # Errors
-/// When the workbook cannot be made.
-pub fn template(scheme: &Scheme) -> Result<Vec<u8>, TableWriteError> {
-    let is_needed = |column: Column| match column {
-        Column::Ignored | Column::Standard => false,
-        Column::Category => scheme.categories() != [""],
-        Column::RetiredOn => scheme.retired_by.is_some(),
-        _ => true,
-    };
-    let categories = scheme.categories().join("、");
-    let kinds = if is_needed(Column::Category) { format!("；人员类别：{categories}") } else { String::new() };
-    let guidance = format!(
-        "{}：一人一行，从第 3 行填起；必填：{}、享受起始月（2026-01）；各列均为文本，号码请完整填写{kinds}",
-        scheme.name,
-        REQUIRED.map(title).join("、"),
-    );
-    let as_text = Format::new().set_num_format("@");
-    let as_title = Format::new().set_bold().set_num_format("@").set_border_bottom(FormatBorder::Thin);
-    let mut book = Workbook::new();
-    let page = book.add_worksheet();
-    page.set_landscape().set_print_fit_to_pages(1, 0);
-    page.set_name("名册")?;
-    let columns = TITLES.iter().map(|(column, _)| *column).filter(|column| is_needed(*column));
-    for (i, column) in (0_u16..).zip(columns) {
-        page.set_column_format(i, &as_text)?;
-        page.set_column_width(i, if REQUIRED.contains(&column) { 24 } else { 14 })?;
-        page.write_string_with_format(1, i, title(column), &as_title)?;
-    }
-    page.write_string(0, 0, guidance)?;
-    page.set_freeze_panes(2, 0)?;
-    Ok(book.save_to_buffer()?)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rust_xlsxwriter::Workbook;
 
     use super::*;
     use crate::domain::bank_account::card_check_digit;
     use crate::domain::citizen_number::check_character;
-    use crate::domain::scheme::Standard;
+    use crate::domain::credit_code;
+    use crate::domain::scheme::{BackPay, Certification, Release, Standard};
     use crate::formats::table::read_table;
 
     const HEADER: &str = "姓名,身份证号,一卡通账号,开户行";
@@ -970,12 +976,164 @@ mod tests {
         }
     }
 
+    fn pension() -> Scheme {
+        Scheme {
+            amount: AmountRule::Individual,
+            monthly_cap: Some(Money(900_000)),
+            certification: Some(Certification { cycle_months: 12, warning_months: 3, back_pay: BackPay::Paid }),
+            retired_by: None,
+            ..scheme(Vec::new())
+        }
+    }
+
+    fn of_units() -> Scheme {
+        Scheme { payees: Payees::Units, amount: AmountRule::Individual, release: Release::Once, ..scheme(Vec::new()) }
+    }
+
+    /// A unit's code that looks like a number in scientific notation.
+    fn unit(serial: u32) -> String {
+        let body = format!("12652827E12345{serial:03}");
+        format!("{body}{}", credit_code::check_character(&body))
+    }
+
     #[test]
-    fn the_template_is_a_roster_without_people() {
-        let scheme = scheme(vec![standard("甲", "2026-01", None, 100), standard("乙", "2026-01", None, 80)]);
-        let roster = read_by(&scheme, &template(&scheme).unwrap());
-        assert_eq!((roster.header_row, codes(&roster)), (2, vec!["2 NO_DATA".to_string()]));
-        assert_eq!(roster.findings.len(), 1, "every title is known");
+    fn own_amounts_and_certifications_are_taken() {
+        for title in ["月待遇", "月标准(元)", "金额", "养老金", "发放金额"] {
+            let text = format!(
+                "{HEADER},{title},人员类别,最近认证日期\n王,{},{},RCC,\"3,210.55\",高龄 甲类,2025-12-31\n\
+                 李,{},{},RCC,9000,,\n合计,,,,12210.55\n",
+                citizen(1),
+                card(1),
+                citizen(2),
+                card(2)
+            );
+            let roster = read_by(&pension(), text.as_bytes());
+            assert_eq!((codes(&roster), roster.rows.len()), (Vec::<String>::new(), 2), "{title}");
+            let [first, second] = [&roster.rows[0], &roster.rows[1]];
+            assert_eq!((first.amount, first.category.as_str()), (Some(Money(321_055)), "高龄 甲类"));
+            assert_eq!((first.certified_on, second.certified_on), (Some(day("2025-12-31")), None));
+            assert_eq!((second.amount, second.category.as_str()), (Some(Money(900_000)), ""));
+        }
+        let standard = read(&format!("{HEADER},月标准,认证日期\n王,{},{},RCC,120,x\n", citizen(1), card(1)));
+        assert_eq!((standard.rows[0].amount, standard.rows[0].certified_on), (None, None));
+        assert_eq!(standard.findings[0].code, "COLUMN_UNKNOWN", "no certification, no such column");
+    }
+
+    #[test]
+    fn own_amounts_that_cannot_be_paid_are_refused() {
+        let header = format!("{HEADER},金额,认证日期");
+        for (rest, expected) in [
+            (",", "2 AMOUNT_MISSING"),
+            ("0,", "2 AMOUNT_INVALID"),
+            ("-5,", "2 AMOUNT_INVALID"),
+            ("三千,", "2 AMOUNT_INVALID"),
+            ("0.001,", "2 AMOUNT_INVALID"),
+            ("=C2*2,", "2 FORMULA_CELL"),
+            ("9000.01,", "2 AMOUNT_ABOVE_CAP"),
+            ("3000,2026-01-15", ""),
+            ("3000,2026-01-16", "2 CERTIFIED_IN_FUTURE"),
+            ("3000,2025年", "2 DATE_INVALID"),
+        ] {
+            let roster =
+                read_by(&pension(), format!("{header}\n王,{},{},RCC,{rest}\n", citizen(1), card(1)).as_bytes());
+            assert_eq!(codes(&roster).join("|"), expected, "{rest}");
+        }
+        let missing = read_by(&pension(), format!("{HEADER}\n王,{},{},RCC\n", citizen(1), card(1)).as_bytes());
+        assert_eq!(codes(&missing), ["1 COLUMN_MISSING"]);
+        assert!(missing.findings[0].hint.contains("缺少列：月待遇"), "{}", missing.findings[0].sentence());
+        let text = format!("{HEADER},金额\n王,{},{},RCC,3000\n合计,,,,3001\n", citizen(1), card(1));
+        assert_eq!(codes(&read_by(&pension(), text.as_bytes())), ["3 TOTAL_DIFFERS"]);
+    }
+
+    #[test]
+    fn a_whole_date_gives_the_first_day_and_the_next_month_where_the_scheme_says_so() {
+        let first_of = |start_month, cell: &str| {
+            let scheme = Scheme { start_month, ..scheme(vec![standard("", "2026-01", None, 120)]) };
+            let text = format!("{HEADER},起始月\n王,{},{},RCC,{cell}\n", citizen(1), card(1));
+            let roster = read_by(&scheme, text.as_bytes());
+            let notices = roster.findings.iter().filter(|f| f.code == "FIRST_IS_NEXT_MONTH").count();
+            let row = &roster.rows[0];
+            (row.first.to_string(), row.first_day.map(|day| day.to_string()), notices)
+        };
+        let days = Some("2026-03-17".to_string());
+        for start_month in [StartMonth::Whole, StartMonth::CalendarDays, StartMonth::ThirtyDays] {
+            assert_eq!(first_of(start_month, "2026/3/17"), ("2026-03".into(), days.clone(), 0));
+        }
+        assert_eq!(first_of(StartMonth::Next, "20260317"), ("2026-04".into(), days, 1));
+        assert_eq!(first_of(StartMonth::Next, "2026-03"), ("2026-03".into(), None, 0));
+        let december = first_of(StartMonth::Next, "2025-12-01");
+        assert_eq!(december, ("2026-01".into(), Some("2025-12-01".into()), 1));
+    }
+
+    #[test]
+    fn units_are_paid_by_their_credit_code() {
+        let header = "单位名称,统一社会信用代码,银行账号,开户银行,发放金额";
+        let read = |rows: &str| read_by(&of_units(), format!("{header}\n{rows}").as_bytes());
+        let roster = read(&format!("A&B(和静)商贸有限公司,{},{},RCC,800\n", unit(1).to_lowercase(), card(1)));
+        assert_eq!(codes(&roster), Vec::<String>::new());
+        let row = &roster.rows[0];
+        assert_eq!((row.citizen_number.as_str(), row.citizen_number.born_on()), (unit(1).as_str(), None));
+        assert_eq!((row.account.holder.as_str(), row.amount), ("A&B(和静)商贸有限公司", Some(Money(80_000))));
+        let (code, account, person) = (unit(1), card(1), citizen(1));
+        for (row, expected) in [
+            (format!("甲公司,{code}X,{account},RCC,800"), "2 CREDIT_CODE_LENGTH"),
+            (format!("甲公司,{person},{account},RCC,800"), "2 CREDIT_CODE_CHECK_CHARACTER"),
+            (format!("甲公司,1265282O{},{account},RCC,800", &code[8..]), "2 CREDIT_CODE_CHARACTER"),
+            (format!("甲公司,,{account},RCC,800"), "2 CREDIT_CODE_MISSING"),
+            (format!("甲公司,{account},{code},RCC,800"), "2 COLUMNS_SWAPPED|2 COLUMNS_SWAPPED"),
+            (format!("甲公司,{code},6217000,RCC,800"), "2 ACCOUNT_LENGTH"),
+            (format!("12345,{code},{account},RCC,800"), "2 NAME_NOT_A_NAME"),
+            (format!("甲公司,{code},{account},RCC,800\n乙公司,{code},{},RCC,800", card(2)), "3 DUPLICATE_PERSON"),
+        ] {
+            assert_eq!(codes(&read(&row)).join("|"), expected, "{row}");
+        }
+        let persons_header = read_by(&of_units(), format!("{HEADER},金额\n").as_bytes());
+        assert!(persons_header.findings[0].hint.contains("统一社会信用代码"), "{:?}", persons_header.findings);
+    }
+
+    /// A template filled in with these cells by title, read again.
+    fn filled(scheme: &Scheme, cells: &[(&str, String)]) -> Roster {
+        let table = read_table("x", &template(scheme).unwrap(), None).unwrap();
+        let titles: Vec<String> =
+            table.rows.iter().find(|row| row.number == 2).unwrap().cells.iter().map(Cell::text).collect();
+        let value = |title: &String| cells.iter().find(|(known, _)| known == title).map_or("", |(_, value)| value);
+        for (title, _) in cells {
+            assert!(titles.iter().any(|known| known == title), "no {title} in {titles:?}");
+        }
+        let row: Vec<&str> = titles.iter().map(value).collect();
+        read_by(scheme, format!("{}\n{}\n", titles.join(","), row.join(",")).as_bytes())
+    }
+
+    #[test]
+    fn the_template_is_a_roster_without_people_and_takes_what_the_scheme_needs() {
+        let categories = scheme(vec![standard("甲", "2026-01", None, 100), standard("乙", "2026-01", None, 80)]);
+        for scheme in [&categories, &pension(), &of_units()] {
+            let roster = read_by(scheme, &template(scheme).unwrap());
+            assert_eq!((roster.header_row, codes(&roster)), (2, vec!["2 NO_DATA".to_string()]));
+            assert_eq!(roster.findings.len(), 1, "every title is known");
+        }
+        let common = [("银行账号", card(1)), ("开户银行", "RCC".to_string())];
+        let person =
+            [("姓名", "王建国".to_string()), ("公民身份号码", citizen(1)), ("享受起始月", "2026-02-10".into())];
+        let cells = |own: &[(&'static str, String)]| [&common, own].concat();
+
+        let by_standard = [&person[..], &[("人员类别", "乙".into()), ("退休日期", "1990-05-01".into())]].concat();
+        let roster = filled(&categories, &cells(&by_standard));
+        assert_eq!(roster.findings, []);
+        assert_eq!((roster.rows[0].category.as_str(), roster.rows[0].retired_on), ("乙", Some(day("1990-05-01"))));
+
+        let own_amount = [("月待遇", "4321.00".to_string()), ("最近认证日期", "2025-06-30".into())];
+        let roster = filled(&pension(), &cells(&[&person[..], &own_amount].concat()));
+        assert_eq!(roster.findings, []);
+        let row = &roster.rows[0];
+        assert_eq!((row.amount, row.certified_on), (Some(Money(432_100)), Some(day("2025-06-30"))));
+        assert_eq!((row.first_day, row.first.number()), (Some(day("2026-02-10")), 202_602));
+
+        let unit =
+            [("单位名称", "和静县某中心".to_string()), ("统一社会信用代码", unit(1)), ("发放金额", "800".into())];
+        let unit = [&unit[..], &[("享受起始月", "2026-03".into())]].concat();
+        let roster = filled(&of_units(), &cells(&unit));
+        assert_eq!((roster.findings, roster.rows[0].amount), (Vec::new(), Some(Money(80_000))));
     }
 
     proptest! {
