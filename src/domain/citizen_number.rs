@@ -2,12 +2,16 @@
 //! order (odd = male), one check character. Also the forms that stand in its place: the old
 //! 15-digit number, residence permits of Hong Kong, Macao and Taiwan (81/82/83, same check), and
 //! the permanent residence card of a foreigner (new: 18 digits from 9; old: 3 letters, 12 digits).
+//!
+//! Where a scheme pays units, a unit's credit code stands in the same place ([`super::credit_code`]).
 
 use std::fmt;
 
 use chrono::{Datelike, NaiveDate};
 
+use super::credit_code::{CreditCodeError, credit_code};
 use super::period::date_from_number;
+use super::scheme::Payees;
 use super::text::{fold_width, mask_middle, without_blanks};
 
 /// A number that passed every check, in its 18-character form where one exists.
@@ -60,6 +64,9 @@ pub enum CitizenNumberError {
         /// Last character computed.
         expected: char,
     },
+    /// A unit's code was expected.
+    #[error(transparent)]
+    Unit(#[from] CreditCodeError),
 }
 
 impl CitizenNumberError {
@@ -73,11 +80,32 @@ impl CitizenNumberError {
             Self::BirthDate { .. } => "CITIZEN_NUMBER_BIRTH_DATE",
             Self::BirthDateRange { .. } => "CITIZEN_NUMBER_BIRTH_RANGE",
             Self::CheckDigit { .. } => "CITIZEN_NUMBER_CHECK_DIGIT",
+            Self::Unit(error) => error.code(),
         }
     }
 }
 
 impl CitizenNumber {
+    /// The number of whoever a scheme pays: a person's by [`CitizenNumber::parse`], a unit's credit code.
+    ///
+    /// # Errors
+    /// The rule that is broken, with what was found and what was expected.
+    pub fn parse_for(payees: Payees, text: &str, today: NaiveDate) -> Result<CitizenNumber, CitizenNumberError> {
+        match payees {
+            Payees::Persons => CitizenNumber::parse(text, today),
+            Payees::Units => Ok(CitizenNumber(credit_code(text)?)),
+        }
+    }
+
+    /// The number of a person or a unit, where the scheme is not known yet.
+    ///
+    /// # Errors
+    /// What is wrong with it as a person's number.
+    pub fn parse_any(text: &str, today: NaiveDate) -> Result<CitizenNumber, CitizenNumberError> {
+        CitizenNumber::parse(text, today)
+            .or_else(|error| CitizenNumber::parse_for(Payees::Units, text, today).map_err(|_| error))
+    }
+
     /// Reads a number: full-width forms and lower-case `x` are folded, blanks dropped, a 15-digit
     /// number is expanded with the century 19 and its check character computed.
     ///
@@ -145,9 +173,13 @@ impl CitizenNumber {
         mask_middle(&self.0, 6, 4)
     }
 
-    /// Birth date, where the number holds one (the old residence card has two-digit years).
+    /// Birth date, where the number holds one: the old residence card has two-digit years, a unit none.
+    ///
+    /// Who keeps the rules of both, a person or a unit, is taken for a person: such a unit would
+    /// need an area that ends like the year of a birth.
     pub fn born_on(&self) -> Option<NaiveDate> {
-        (self.0.len() == 18).then(|| self.0[6..14].parse().ok().and_then(date_from_number)).flatten()
+        let is_person = self.0.len() == 18 && (ends_in_its_check(&self.0) || credit_code(&self.0).is_err());
+        is_person.then(|| self.0.get(6..14)?.parse().ok().and_then(date_from_number)).flatten()
     }
 }
 
@@ -164,6 +196,12 @@ fn is_area(number: &str) -> bool {
         || number[..2]
             .parse()
             .is_ok_and(|p: u32| matches!(p, 11..=15 | 21..=23 | 31..=37 | 41..=46 | 50..=54 | 61..=65 | 71 | 81..=83))
+}
+
+fn ends_in_its_check(number: &str) -> bool {
+    number
+        .get(..17)
+        .is_some_and(|body| body.bytes().all(|b| b.is_ascii_digit()) && number.ends_with(check_character(body)))
 }
 
 /// ISO 7064 MOD 11-2 over the first seventeen digits, weights and table as in GB 11643.
@@ -250,7 +288,33 @@ mod tests {
         assert_eq!(parse("A𞹋￠AA®ወ").unwrap_err().code(), "CITIZEN_NUMBER_LENGTH");
     }
 
+    #[test]
+    fn a_unit_has_a_code_that_is_masked_and_no_birthday() {
+        // Digits only, with what would be a birth date: 1940-05-01.
+        let body = "11652819400501011";
+        let digits = format!("{body}{}", super::super::credit_code::check_character(body));
+        for code in ["91350100M000100Y43", digits.as_str()] {
+            let unit = CitizenNumber::parse_for(Payees::Units, code, today()).unwrap();
+            assert_eq!((unit.as_str(), unit.born_on()), (code, None));
+            assert_eq!(unit.to_string(), format!("{}********{}", &code[..6], &code[14..]));
+            assert_eq!(CitizenNumber::from_stored(code.to_string()).born_on(), None);
+            assert!(CitizenNumber::parse_for(Payees::Persons, code, today()).is_err());
+        }
+        let person = CitizenNumber::parse_for(Payees::Persons, "11010519491231002X", today()).unwrap();
+        assert!(person.born_on().is_some());
+        let refused = CitizenNumber::parse_for(Payees::Units, "11010519491231002X", today()).unwrap_err();
+        assert_eq!(refused.code(), "CREDIT_CODE_CHECK_CHARACTER");
+    }
+
     proptest! {
+        #[test]
+        fn every_person_has_a_birthday(serial in 0..1000_u32, day in 1..29_u32) {
+            let body = format!("652827194005{day:02}{serial:03}");
+            let number = parse(&format!("{body}{}", check_character(&body))).unwrap();
+            let born = CitizenNumber::from_stored(number).born_on();
+            prop_assert_eq!(born, NaiveDate::from_ymd_opt(1940, 5, day));
+        }
+
         #[test]
         fn one_changed_digit_is_always_found(serial in 0..1000_u32, day in 1..29_u32, place in 0..17_usize, shift in 1..10_u8) {
             let body = format!("652827194005{day:02}{serial:03}");

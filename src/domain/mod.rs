@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod change;
 pub mod citizen_number;
 pub mod comparison;
+pub mod credit_code;
 pub mod document;
 pub mod enrolment;
 pub mod entitlement;

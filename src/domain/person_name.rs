@@ -1,10 +1,14 @@
-//! Names of people (姓名, 户名). The separator of transliterated names is `·` U+00B7
+//! Names of people and of units (姓名, 单位名称, 户名). The separator of transliterated names is `·` U+00B7
 //! (民委发〔2016〕33号: that character, and room for at least 50 characters).
 
+use super::scheme::Payees;
 use super::text::without_blanks;
 
-/// Longest name taken, in characters; the rule asks for at least 50.
+/// Longest name of a person, in characters; the rule asks for at least 50.
 pub const LONGEST_NAME: usize = 100;
+
+/// Longest name of a unit, in characters.
+pub const LONGEST_UNIT_NAME: usize = 200;
 
 /// The one right separator.
 pub const SEPARATOR: char = '\u{00B7}';
@@ -26,7 +30,7 @@ pub struct PersonName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PersonNameError {
     /// Nothing was given.
-    #[error("为空，应为姓名")]
+    #[error("为空，应为姓名或单位名称")]
     Missing,
     /// A control character, e.g. a line break inside a cell.
     #[error("第 {position} 个字符是控制字符 U+{code_point:04X}，应删除")]
@@ -37,16 +41,18 @@ pub enum PersonNameError {
         position: usize,
     },
     /// Digits or signs that no name has: probably another column's value.
-    #[error("含有“{found}”，不像姓名")]
+    #[error("含有“{found}”，不像名称")]
     NotAName {
         /// The first such character.
         found: char,
     },
-    /// More than [`LONGEST_NAME`] characters.
-    #[error("{found} 个字，最多 100 个字")]
+    /// More characters than a name may have.
+    #[error("{found} 个字，最多 {most} 个字")]
     TooLong {
         /// Characters found.
         found: usize,
+        /// [`LONGEST_NAME`] or [`LONGEST_UNIT_NAME`].
+        most: usize,
     },
 }
 
@@ -69,6 +75,16 @@ impl PersonName {
     /// # Errors
     /// When it is empty, too long, or holds control characters, digits or signs.
     pub fn parse(text: &str) -> Result<PersonName, PersonNameError> {
+        PersonName::parse_for(Payees::Persons, text)
+    }
+
+    /// The name of whoever a scheme pays. A unit's may be longer and hold digits and the signs of
+    /// company names, but not digits and signs alone; its full stops stay.
+    ///
+    /// # Errors
+    /// As [`PersonName::parse`].
+    pub fn parse_for(payees: Payees, text: &str) -> Result<PersonName, PersonNameError> {
+        let is_unit = payees == Payees::Units;
         let trimmed = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{FEFF}' | '\u{200B}'));
         if trimmed.is_empty() {
             return Err(PersonNameError::Missing);
@@ -80,22 +96,31 @@ impl PersonName {
         let unspaced = if is_latin { trimmed.to_string() } else { without_blanks(trimmed) };
         let name: String = unspaced
             .chars()
-            .map(|c| if LOOK_ALIKES.contains(&c) && !(is_latin && c == '.') { SEPARATOR } else { c })
+            .map(|c| {
+                let is_stop = c == '.' && is_latin || matches!(c, '.' | '．') && is_unit;
+                if LOOK_ALIKES.contains(&c) && !is_stop { SEPARATOR } else { c }
+            })
             .collect();
-        if let Some(found) = name.chars().find(|c| c.is_numeric() && !is_han_number(*c) || is_sign(*c)) {
+        let is_foreign = |c: &char| {
+            let in_units = c.is_numeric() || matches!(c, ',' | '+' | '/' | '#' | '&');
+            (is_digit(*c) || is_sign(*c)) && !(is_unit && in_units)
+        };
+        let foreign = name.chars().find(is_foreign);
+        let no_letter = if name.chars().any(char::is_alphabetic) { None } else { name.chars().next() };
+        if let Some(found) = foreign.or(no_letter.filter(|_| is_unit)) {
             return Err(PersonNameError::NotAName { found });
         }
-        let length = name.chars().count();
-        if length > LONGEST_NAME {
-            return Err(PersonNameError::TooLong { found: length });
+        let (length, most) = (name.chars().count(), if is_unit { LONGEST_UNIT_NAME } else { LONGEST_NAME });
+        if length > most {
+            return Err(PersonNameError::TooLong { found: length, most });
         }
         Ok(PersonName { was_normalised: name != text, name })
     }
 }
 
 /// 一, 七, 万 … are names' characters though Unicode calls 〇 and some others numeric.
-fn is_han_number(c: char) -> bool {
-    matches!(c, '〇' | '\u{3400}'..='\u{9FFF}' | '\u{20000}'..='\u{3FFFF}')
+fn is_digit(c: char) -> bool {
+    c.is_numeric() && !matches!(c, '〇' | '\u{3400}'..='\u{9FFF}' | '\u{20000}'..='\u{3FFFF}')
 }
 
 fn is_sign(c: char) -> bool {
@@ -191,6 +216,35 @@ mod tests {
             assert_eq!(PersonName::parse(text).unwrap_err().code(), code, "{text:?}");
         }
         assert_eq!(PersonName::parse(&"王".repeat(101)).unwrap_err().code(), "NAME_TOO_LONG");
+    }
+
+    #[test]
+    fn units_have_letters_digits_and_brackets() {
+        for name in [
+            "和静县第2中学（本级）",
+            "A&B(和静)商贸有限公司",
+            "和静县3·15服务站",
+            "Tianshan Co., Ltd.",
+            "和静1.5产业园",
+        ] {
+            let unit = PersonName::parse_for(Payees::Units, name).unwrap();
+            assert_eq!((unit.name.as_str(), unit.was_normalised), (name, false));
+        }
+        let long = "和静县".repeat(60);
+        assert_eq!(PersonName::parse_for(Payees::Units, &long).unwrap().name, long);
+        assert_eq!(PersonName::parse_for(Payees::Units, "和静县 社保•中心").unwrap().name, "和静县社保·中心");
+        for (text, code) in [
+            ("", "NAME_MISSING"),
+            ("91350100", "NAME_NOT_A_NAME"),
+            ("（1）", "NAME_NOT_A_NAME"),
+            ("和静|中心", "NAME_NOT_A_NAME"),
+            ("和静\n中心", "NAME_CONTROL_CHARACTER"),
+        ] {
+            assert_eq!(PersonName::parse_for(Payees::Units, text).unwrap_err().code(), code, "{text:?}");
+        }
+        let error = PersonName::parse_for(Payees::Units, &"王".repeat(201)).unwrap_err();
+        assert_eq!(error.to_string(), "201 个字，最多 200 个字");
+        assert!(PersonName::parse("A&B(和静)商贸有限公司").is_err());
     }
 
     #[test]

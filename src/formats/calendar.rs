@@ -4,7 +4,7 @@
 use chrono::{Datelike, NaiveDate};
 use serde::Deserialize;
 
-use super::scheme::Faults;
+use super::faults::Faults;
 use crate::domain::calendar::{Calendar, CalendarYear, DaysOff, is_weekday};
 use crate::domain::document::DocumentNumber;
 use crate::domain::period::parse_date;

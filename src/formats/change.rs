@@ -160,7 +160,7 @@ impl Fields<'_> {
 
     fn change(&self, scheme: Option<&str>, today: NaiveDate) -> Result<Change, Fault> {
         let citizen_number = self.number(Column::Number)?;
-        CitizenNumber::parse(&citizen_number, today)
+        CitizenNumber::parse_any(&citizen_number, today)
             .map_err(|e| (Column::Number, e.code(), e.to_string(), String::new()))?;
         let scheme = self.given(Column::Scheme).or_else(|| scheme.map(str::to_string));
         let reason = self.text(Column::Reason);

@@ -137,8 +137,8 @@ async fn overpaid(step: &mut Step, scheme: &Scheme, enrolment: &Enrolment) -> Re
 }
 
 async fn find(office: &Office, step: &mut Step, number: &str, scheme: Option<&str>) -> Result<Found, Failure> {
-    let number =
-        CitizenNumber::parse(number, step.on).map_err(|e| Failure::refused(e.code(), format!("公民身份号码: {e}")))?;
+    let number = CitizenNumber::parse_any(number, step.on)
+        .map_err(|e| Failure::refused(e.code(), format!("公民身份号码: {e}")))?;
     let mut places = enrolment::of_person(&mut step.tx, &step.agency, number.as_str()).await?;
     if let Some(scheme) = scheme {
         places.retain(|(code, _)| code == scheme);

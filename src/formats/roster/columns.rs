@@ -1,0 +1,126 @@
+//! The columns of a roster and their titles: which there are depends on the scheme.
+
+use crate::domain::scheme::{AmountRule, Payees, Release, Scheme};
+
+/// Title of the column in which rejected rows carry their reasons; ignored when read again.
+pub const REASON_TITLE: &str = "退回原因";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    Name,
+    Number,
+    Account,
+    Bank,
+    Holder,
+    Relation,
+    Category,
+    First,
+    Last,
+    /// The monthly amount: to be taken where amounts are individual, else to be compared with the standard.
+    Monthly,
+    CertifiedOn,
+    FormerUnit,
+    RetiredOn,
+    Phone,
+    Note,
+    Ignored,
+}
+
+type Titles = &'static [&'static str];
+
+const NAME: Titles = &["姓名", "人员姓名", "领取人姓名"];
+const NAME_OF_UNIT: Titles = &["单位名称", "单位", "领取单位", "单位全称", "名称", "姓名"];
+const NUMBER: Titles =
+    &["公民身份号码", "身份证号", "身份证号码", "证件号码", "身份证", "公民身份证号码", "公民身份证号"];
+const NUMBER_OF_UNIT: Titles = &["统一社会信用代码", "社会信用代码", "统一信用代码", "信用代码", "证件号码"];
+const ACCOUNT: Titles = &[
+    "银行账号",
+    "银行帐号",
+    "社保卡银行账号",
+    "社保卡银行帐号",
+    "一卡通账号",
+    "一卡通帐号",
+    "卡号",
+    "银行卡号",
+    "账号",
+    "帐号",
+];
+const BANK: Titles = &["开户银行", "开户行", "银行", "银行名称", "发放银行"];
+const HOLDER: Titles = &["户名", "账户名", "开户名", "账户名称"];
+const RELATION: Titles = &["户名关系", "与领取人关系", "账户人关系"];
+const CATEGORY: Titles = &["人员类别", "类别"];
+const CATEGORY_OF_UNIT: Titles = &["单位类别", "类别", "人员类别"];
+const FIRST: Titles = &["享受起始月", "起始月", "开始月份", "享受起始年月", "起始年月", "享受起始日期", "起始日期"];
+const LAST: Titles = &["享受终止月", "终止月", "终止年月", "享受终止年月", "截止月"];
+const STANDARD: Titles = &["月标准", "补贴标准", "发放标准", "月发放标准", "标准"];
+const AMOUNT: Titles = &[
+    "月待遇",
+    "月待遇金额",
+    "月标准",
+    "月发放标准",
+    "月金额",
+    "金额",
+    "发放金额",
+    "待遇金额",
+    "养老金",
+    "月养老金",
+    "基本养老金",
+    "退休费",
+    "月退休费",
+    "补贴标准",
+    "发放标准",
+    "标准",
+];
+/// What a single payment is called where money is released once.
+const AMOUNT_ONCE: Titles =
+    &["发放金额", "金额", "补助金额", "奖励金额", "待遇金额", "月待遇", "月标准", "补贴标准", "发放标准", "标准"];
+const CERTIFIED_ON: Titles = &["最近认证日期", "认证日期", "资格认证日期", "最近认证时间", "认证时间"];
+const FORMER_UNIT: Titles = &["原工作单位", "单位", "原单位", "工作单位"];
+const RETIRED_ON: Titles = &["退休日期", "退休时间"];
+const PHONE: Titles = &["联系电话", "电话", "手机号"];
+const NOTE: Titles = &["备注"];
+const IGNORED: Titles = &["序号", REASON_TITLE];
+
+/// Titles as they are compared: without blanks, brackets' remarks dropped. The first is ours.
+pub fn titles(scheme: &Scheme) -> Vec<(Column, Titles)> {
+    let of_units = scheme.payees == Payees::Units;
+    let monthly = match scheme.amount {
+        AmountRule::Standard => STANDARD,
+        AmountRule::Individual if scheme.release == Release::Once => AMOUNT_ONCE,
+        AmountRule::Individual => AMOUNT,
+    };
+    let mut titles = vec![
+        (Column::Name, if of_units { NAME_OF_UNIT } else { NAME }),
+        (Column::Number, if of_units { NUMBER_OF_UNIT } else { NUMBER }),
+        (Column::Account, ACCOUNT),
+        (Column::Bank, BANK),
+        (Column::Holder, HOLDER),
+        (Column::Relation, RELATION),
+        (Column::Category, if of_units { CATEGORY_OF_UNIT } else { CATEGORY }),
+        (Column::First, FIRST),
+        (Column::Last, LAST),
+        (Column::Monthly, monthly),
+    ];
+    if scheme.certification.is_some() {
+        titles.push((Column::CertifiedOn, CERTIFIED_ON));
+    }
+    if !of_units {
+        titles.extend([(Column::FormerUnit, FORMER_UNIT), (Column::RetiredOn, RETIRED_ON)]);
+    }
+    titles.extend([(Column::Phone, PHONE), (Column::Note, NOTE), (Column::Ignored, IGNORED)]);
+    titles
+}
+
+/// Columns without which no row can be read.
+pub fn required(scheme: &Scheme) -> Vec<Column> {
+    let mut columns = vec![Column::Name, Column::Number, Column::Account, Column::Bank];
+    if scheme.amount == AmountRule::Individual {
+        columns.push(Column::Monthly);
+    }
+    columns
+}
+
+/// Our own title of a column.
+pub fn title(titles: &[(Column, Titles)], column: Column) -> &'static str {
+    titles.iter().find(|(c, _)| *c == column).and_then(|(_, names)| names.first()).copied().unwrap_or_default()
+}
