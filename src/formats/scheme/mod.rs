@@ -168,10 +168,13 @@ fn check(scheme: &Scheme, standards_were_read: bool, faults: &mut Faults) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::domain::document::DocumentNumber;
     use crate::domain::money::Money;
     use crate::domain::scheme::{Certification, Publicity, Raise, Rounding, RoundingDirection, SecondPerson};
+    use crate::formats::budget::parse_budget;
 
     const COUNTY: &str = include_str!("../../../config/schemes/pochan1995.toml");
 
@@ -345,16 +348,31 @@ mod tests {
     #[test]
     fn every_shipped_scheme_is_read_and_so_are_the_examples_in_its_comments() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/schemes");
-        let mut codes = Vec::new();
+        let mut schemes: Vec<Scheme> = Vec::new();
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let text = std::fs::read_to_string(&path).unwrap();
             let scheme = parse_scheme(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             assert_eq!(Some(scheme.code.as_str()), path.file_stem().and_then(|name| name.to_str()));
             parse_scheme(&with_examples(&text)).unwrap_or_else(|e| panic!("{} with examples: {e}", path.display()));
-            codes.push(scheme.code);
+            let lines = parse_budget("scheme.toml", text.as_bytes(), None).unwrap();
+            assert!(lines.iter().map(|line| &line.funding).eq(&scheme.funding), "{}", path.display());
+            schemes.push(scheme);
         }
-        assert!(codes.contains(&"pochan1995".to_string()), "{codes:?}");
+        assert_eq!(schemes.len(), 10);
+        let of = |code: &str| schemes.iter().find(|s| s.code == code).unwrap();
+        let allowed = |code: &str| of(code).funding.iter().map(|f| f.amount).sum::<Money>();
+        assert_eq!(allowed("gqgaige"), Money(37_000_000));
+        assert_eq!(allowed("shenghuobuzhu"), Money(14_690_000));
+        // One document in three parts.
+        let parts = ["jingban", "jingban_pinyong", "jingban_jiangli"];
+        assert_eq!(parts.map(allowed).into_iter().sum::<Money>(), Money(3_500_000));
+        let projects: BTreeSet<&str> = parts.iter().map(|code| of(code).funding[0].project.as_str()).collect();
+        let documents: BTreeSet<&str> = parts.iter().map(|code| of(code).funding[0].document.as_str()).collect();
+        assert_eq!((projects.len(), documents.len()), (3, 1));
+        for code in ["yanglao_qiye", "yanglao_jiguan", "tuixiu"] {
+            assert_eq!(of(code).plan(2026).unwrap().total(), allowed(code), "{code}");
+        }
         let examples = parse_scheme(&with_examples(COUNTY)).unwrap();
         assert!(examples.certification.is_some() && examples.adjustments.len() == 1 && examples.max_months.is_some());
     }
