@@ -1,5 +1,6 @@
 //! Stories of the office. Every one ends with the doctor finding nothing.
 
+mod changes;
 mod clean_year;
 mod entitlements;
 mod evidence;

@@ -18,6 +18,7 @@ use chrono::NaiveDate;
 use fafang::clock::Clock;
 use fafang::domain::actor::Role;
 use fafang::domain::appropriation::{Appropriation, PostingKind};
+use fafang::domain::document::DocumentNumber;
 use fafang::domain::hold::Hold;
 use fafang::domain::money::Money;
 use fafang::domain::run::{Run, RunKind};
@@ -38,7 +39,7 @@ use fafang::training::simulated_bank::{Faults, SimulatedBank};
 use fafang::workflow::decide_run::{self, Decided};
 use fafang::workflow::import_roster::{ImportRoster, Imported, Rejected, import_roster};
 use fafang::workflow::issue_files::{Issued, IssuedFile, issue_files};
-use fafang::workflow::load_budget::load_budget;
+use fafang::workflow::load_budget::{Which, adjust_budget, load_budget};
 use fafang::workflow::load_scheme::load_scheme;
 use fafang::workflow::prepare_run::{Prepared, prepare_run};
 use fafang::workflow::register;
@@ -327,6 +328,14 @@ impl TestOffice {
     /// Loads a text of the scheme; its version.
     pub async fn load_scheme(&self, text: &str) -> i64 {
         load_scheme(&self.as_admin(), text).await.unwrap().version
+    }
+
+    /// Adds so many yuan to the only appropriation.
+    pub async fn add_money(&self, yuan: &str) {
+        let document = DocumentNumber::parse(&self.appropriations().await[0].document).unwrap();
+        let which = Which { document, scheme: None, year: None };
+        let basis = DocumentNumber::parse("巴财社〔2026〕1号").unwrap();
+        adjust_budget(&self.as_finance(), &which, Money::parse(yuan).unwrap(), &basis, "追加").await.unwrap();
     }
 
     /// Imports a roster of these people.
