@@ -9,5 +9,6 @@ mod support;
 mod cli;
 mod house;
 mod journey;
+mod life;
 mod storage;
 mod years;

@@ -6,6 +6,7 @@
 
 pub mod changes;
 pub mod contents;
+pub mod dice;
 pub mod paper;
 pub mod schema;
 

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use encoding_rs::GB18030;
 
-use super::dice::Dice;
 use super::model::{LineState, Run, yuan};
+use crate::support::dice::Dice;
 
 /// What the bank really did with one row of ours.
 pub struct Entry {

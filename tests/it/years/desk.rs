@@ -18,11 +18,11 @@ use fafang::workflow::load_scheme::load_scheme;
 use fafang::workflow::{clear_hold, explain_finding, register};
 
 use super::Invariant::*;
-use super::dice::Dice;
 use super::model::{Account, FIRST, Month, Pot, RunState, Terms, category_name, month_of, month_text, yuan};
 use super::plan::{MONTHS, Op};
 use super::walk::{Checked, Expect, MOVING, SCHEME, Step, Walk, ensure, expect, refused};
 use crate::support::changes;
+use crate::support::dice::Dice;
 
 /// One row of a roster under preparation.
 struct Row {

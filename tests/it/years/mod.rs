@@ -9,7 +9,7 @@
 
 mod bank;
 mod desk;
-mod dice;
+
 mod model;
 mod plan;
 mod steps;

@@ -14,9 +14,9 @@ use fafang::workflow::take_return::{Taken, take_return};
 
 use super::Invariant::*;
 use super::bank::{Crafted, Effect, fields};
-use super::dice::Dice;
 use super::model::{FIRST, File, Hold, LineState, Month, Run, RunState, month_of, month_text, period, yuan};
 use super::walk::{Checked, Expect, SCHEME, STEPS, Step, Walk, abandoned, ensure, expect, refused};
+use crate::support::dice::Dice;
 
 /// What a step of a run gave back.
 enum Reply {
