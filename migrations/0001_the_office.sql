@@ -235,7 +235,7 @@ CREATE TABLE run (
     first_period BIGINT NOT NULL CHECK (first_period <= period),
     payment_count BIGINT NOT NULL CHECK (payment_count > 0),
     total_fen BIGINT NOT NULL CHECK (total_fen > 0),
-    status TEXT NOT NULL CHECK (status IN ('prepared', 'submitted', 'reviewed', 'approved', 'issued', 'settled', 'cancelled')),
+    status TEXT NOT NULL CHECK (status IN ('prepared', 'submitted', 'reviewed', 'approved', 'issued', 'settled', 'closed', 'cancelled')),
     prepared_by TEXT NOT NULL,
     prepared_on BIGINT NOT NULL,
     prepared_at TEXT NOT NULL,
@@ -253,6 +253,9 @@ CREATE TABLE run (
     issued_by TEXT,
     issued_on BIGINT,
     issued_at TEXT,
+    closed_by TEXT,
+    closed_on BIGINT,
+    closed_at TEXT,
     ended_by TEXT, -- who cancelled it, or sent it back to prepared
     ended_on BIGINT,
     ended_at TEXT,
@@ -263,10 +266,11 @@ CREATE TABLE run (
     CHECK (reviewed_by IS NULL OR (reviewed_by <> prepared_by AND reviewed_by <> submitted_by)),
     CHECK (approved_by IS NULL OR (approved_by <> prepared_by AND approved_by <> submitted_by AND approved_by <> reviewed_by)),
     -- a state has the signatures it needs
-    CHECK (status NOT IN ('submitted', 'reviewed', 'approved', 'issued', 'settled') OR (submitted_by IS NOT NULL AND digest IS NOT NULL)),
-    CHECK (status NOT IN ('reviewed', 'approved', 'issued', 'settled') OR reviewed_by IS NOT NULL),
-    CHECK (status NOT IN ('approved', 'issued', 'settled') OR approved_by IS NOT NULL),
-    CHECK ((status IN ('issued', 'settled')) = (issued_by IS NOT NULL)),
+    CHECK (status NOT IN ('submitted', 'reviewed', 'approved', 'issued', 'settled', 'closed') OR (submitted_by IS NOT NULL AND digest IS NOT NULL)),
+    CHECK (status NOT IN ('reviewed', 'approved', 'issued', 'settled', 'closed') OR reviewed_by IS NOT NULL),
+    CHECK (status NOT IN ('approved', 'issued', 'settled', 'closed') OR approved_by IS NOT NULL),
+    CHECK ((status IN ('issued', 'settled', 'closed')) = (issued_by IS NOT NULL)),
+    CHECK ((status = 'closed') = (closed_by IS NOT NULL)),
     CHECK (status <> 'prepared' OR (submitted_by IS NULL AND digest IS NULL AND reviewed_by IS NULL AND approved_by IS NULL)),
     CHECK (status <> 'cancelled' OR (ended_by IS NOT NULL AND ended_reason IS NOT NULL))
 );

@@ -28,12 +28,31 @@ pub struct Office {
     pub banks: BankBook,
     /// Days off and make-up working days; the program's own years until others are set.
     pub calendar: Calendar,
+    /// What the office decides for itself.
+    pub settings: Settings,
     /// Where the time comes from.
     pub clock: Clock,
     /// Business date given for this call; default today.
     pub on: Option<NaiveDate>,
     /// Who acts; default the administrator that `init` registered.
     pub acting: Option<String>,
+}
+
+/// What the office decides for itself; the configuration file says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where people may complain about a list that is shown; empty when none was given.
+    pub complaint_phone: String,
+    /// Working days after which a bank should have answered a payment file.
+    pub return_overdue_days: i64,
+    /// Days without a movement after which money of an appropriation lies idle.
+    pub idle_appropriation_days: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { complaint_phone: String::new(), return_overdue_days: 3, idle_appropriation_days: 60 }
+    }
 }
 
 impl Office {
@@ -66,7 +85,17 @@ impl Office {
                 .hint("先运行 fafang init --agency 代码 --name 名称"));
         };
         let calendar = calendar::built_in().map_err(|e| Failure::new(Kind::Internal, "CALENDAR", e.to_string()))?;
-        Ok(Office { database, agency_code, agency_name, banks, calendar, clock, on: None, acting: None })
+        Ok(Office {
+            database,
+            agency_code,
+            agency_name,
+            banks,
+            calendar,
+            settings: Settings::default(),
+            clock,
+            on: None,
+            acting: None,
+        })
     }
 
     /// The same office with someone else at the desk.

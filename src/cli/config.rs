@@ -11,6 +11,7 @@ use crate::exchange::folder;
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::book;
 use crate::formats::calendar;
+use crate::office::Settings;
 
 const DEFAULT: &str = include_str!("../../config/default.toml");
 
@@ -24,6 +25,9 @@ struct File {
     agency: Option<String>,
     banks: Option<Vec<String>>,
     calendar: Option<String>,
+    complaint_phone: Option<String>,
+    return_overdue_days: Option<i64>,
+    idle_appropriation_days: Option<i64>,
 }
 
 /// Settings in force.
@@ -37,6 +41,8 @@ pub struct Config {
     pub banks: BankBook,
     /// Days off and make-up working days.
     pub calendar: Calendar,
+    /// What the office decides for itself.
+    pub settings: Settings,
 }
 
 fn wrong(message: String) -> Failure {
@@ -60,6 +66,7 @@ impl Config {
             }
         };
         let default: File = toml::from_str(DEFAULT).map_err(|e| wrong(e.to_string()))?;
+        let settings = settings(&own, &default)?;
         let home = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_path_buf();
         let mut banks = book::built_in().map_err(|e| wrong(e.to_string()))?;
         for name in own.banks.or(default.banks).unwrap_or_default() {
@@ -76,8 +83,26 @@ impl Config {
             Some(url) => url.to_string(),
             None => at_home(&home, &own.database.or(default.database).unwrap_or_default()),
         };
-        Ok(Config { database, agency, banks, calendar })
+        Ok(Config { database, agency, banks, calendar, settings })
     }
+}
+
+/// The office's own words, else those of the default file.
+fn settings(own: &File, default: &File) -> Result<Settings, Failure> {
+    let phone = own.complaint_phone.as_ref().or(default.complaint_phone.as_ref());
+    let days = |name: &str, own: Option<i64>, default: Option<i64>| match own.or(default) {
+        Some(days) if (0..=3_650).contains(&days) => Ok(days),
+        found => Err(wrong(format!("{name}: {}，应为 0 至 3650 的天数", found.unwrap_or_default()))),
+    };
+    Ok(Settings {
+        complaint_phone: phone.map(|p| p.trim().to_string()).unwrap_or_default(),
+        return_overdue_days: days("return_overdue_days", own.return_overdue_days, default.return_overdue_days)?,
+        idle_appropriation_days: days(
+            "idle_appropriation_days",
+            own.idle_appropriation_days,
+            default.idle_appropriation_days,
+        )?,
+    })
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {
@@ -126,6 +151,21 @@ mod tests {
         let file: File = toml::from_str(&commented("a b.db", "652827")).unwrap();
         assert_eq!((file.database.as_deref(), file.agency.as_deref()), (Some("a b.db"), Some("652827")));
         assert!(toml::from_str::<File>("databse = \"x\"").is_err());
+    }
+
+    #[test]
+    fn settings_come_from_the_default_file_until_the_office_says_otherwise() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("office.toml");
+        let load = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Config::load(Some(&path), None).map(|config| config.settings)
+        };
+        assert_eq!(load("").unwrap(), Settings::default(), "the compiled defaults are those of default.toml");
+        let own = load("return_overdue_days = 5\ncomplaint_phone = \" 0996-5020000 \"").unwrap();
+        assert_eq!((own.return_overdue_days, own.idle_appropriation_days), (5, 60));
+        assert_eq!(own.complaint_phone, "0996-5020000");
+        assert!(load("idle_appropriation_days = -1").unwrap_err().message.contains("idle_appropriation_days: -1"));
     }
 
     #[test]

@@ -14,11 +14,13 @@ mod doctor;
 mod finding;
 mod hold;
 mod init;
+mod publicity;
 mod reconcile;
 mod report;
 mod roster;
 mod run;
 mod scheme;
+mod todo;
 mod user;
 
 use std::path::PathBuf;
@@ -81,6 +83,9 @@ enum Command {
     /// 发放批次: 计算、提交、复核、审批
     #[command(subcommand)]
     Run(run::Command),
+    /// 公示: 导出名单、登记公示
+    #[command(subcommand)]
+    Publicity(publicity::Command),
     /// 银行: 报盘、回盘、退票、模拟银行
     #[command(subcommand)]
     Bank(bank::Command),
@@ -91,6 +96,8 @@ enum Command {
     Reconcile(reconcile::Args),
     /// 报表
     Report(report::Args),
+    /// 待办: 每个岗位今天要做的事
+    Todo(todo::Args),
     /// 审计记录
     #[command(subcommand)]
     Audit(audit::Command),
@@ -137,6 +144,7 @@ impl Cli {
                 let mut office =
                     Office::open(database.clone(), config.agency.as_deref(), config.banks, Clock::System).await?;
                 office.calendar = config.calendar;
+                office.settings = config.settings;
                 office.on = self.on;
                 office.acting = self.acting;
                 let answer = at_desk(command, &Desk { office, out }).await;
@@ -155,10 +163,12 @@ async fn at_desk(command: Command, desk: &Desk) -> Answer {
         Command::Change(command) => change::run(command, desk).await,
         Command::Hold(command) => hold::run(command, desk).await,
         Command::Run(command) => run::run(command, desk).await,
+        Command::Publicity(command) => publicity::run(command, desk).await,
         Command::Bank(command) => bank::run(command, desk).await,
         Command::Finding(command) => finding::run(command, desk).await,
         Command::Reconcile(args) => reconcile::run(args, desk).await,
         Command::Report(args) => report::run(args, desk).await,
+        Command::Todo(args) => todo::run(args, desk).await,
         Command::Audit(command) => audit::run(command, desk).await,
         Command::User(command) => user::run(command, desk).await,
         Command::Backup(args) => backup::run(args, desk).await,

@@ -10,6 +10,7 @@ use crate::domain::period::Period;
 use crate::exchange::folder;
 use crate::failure::Failure;
 use crate::reports::payment_sheet::{Numbers, payment_sheet};
+use crate::reports::publicity::{Notice, notice};
 use crate::reports::render::{Format, render};
 use crate::reports::table::Report;
 use crate::reports::{REPORTS, month, year_end};
@@ -61,9 +62,10 @@ async fn build(args: &Args, desk: &Desk) -> Result<Report, Failure> {
     let missing = || Failure::refused("REPORT_NEEDS", format!("报表 {} 需要 {needs}", args.name));
     match args.name.as_str() {
         "payments" => {
-            let numbers = if args.full { whole_numbers(desk).await? } else { Numbers::Masked };
+            let numbers = whole_numbers(desk, args.full, &[Role::Finance]).await?;
             payment_sheet(office, args.run.as_deref().ok_or_else(missing)?, numbers).await
         }
+        "publicity" => notice(office, args.run.as_deref().ok_or_else(missing)?, Notice::default()).await,
         "month" => {
             month::month(office, args.scheme.as_deref().ok_or_else(missing)?, args.period.ok_or_else(missing)?).await
         }
@@ -77,14 +79,18 @@ async fn build(args: &Args, desk: &Desk) -> Result<Report, Failure> {
     }
 }
 
-/// Whole numbers go only to the role that pays.
-async fn whole_numbers(desk: &Desk) -> Result<Numbers, Failure> {
+/// Whole numbers when they are asked for, by someone of these posts.
+pub(super) async fn whole_numbers(desk: &Desk, full: bool, posts: &[Role]) -> Result<Numbers, Failure> {
+    if !full {
+        return Ok(Numbers::Masked);
+    }
     let actor = desk.office.actor(&mut desk.office.read().await?).await?;
-    if actor.role == Role::Finance {
+    if posts.contains(&actor.role) {
         return Ok(Numbers::Whole);
     }
-    Err(Failure::refused("WRONG_ROLE", format!("{} 的岗位是{}，完整号码只给财务岗位", actor.name, actor.role))
-        .hint("不带 --full 可看掩码的清册"))
+    let posts: Vec<&str> = posts.iter().map(|post| post.title()).collect();
+    let message = format!("{} 的岗位是{}，完整号码只给{}岗位", actor.name, actor.role, posts.join("、"));
+    Err(Failure::refused("WRONG_ROLE", message).hint("不带 --full 可看掩码的号码"))
 }
 
 /// Writes a report in the format that the file's name asks for.

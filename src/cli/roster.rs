@@ -1,4 +1,4 @@
-//! `fafang roster`: import, list, export, template.
+//! `fafang roster`: import, list, show one person, export, template.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,13 @@ use serde_json::json;
 
 use super::budget::charset_argument;
 use super::{Answer, Desk, exit_code, period_argument, report};
+use crate::domain::actor::Role;
 use crate::domain::period::Period;
 use crate::exchange::folder;
 use crate::failure::{Failure, Kind};
 use crate::formats::charset::Charset;
 use crate::formats::roster::template;
+use crate::reports::person::person;
 use crate::reports::roster;
 use crate::workflow::import_roster::{ImportRoster, Imported, Rejected, import_roster};
 
@@ -41,6 +43,20 @@ pub enum Command {
         /// 项目编码
         #[arg(long)]
         scheme: String,
+    },
+    /// 显示一个人的全部情况: 资格、变更、暂停支付、每月应发和发放
+    Show {
+        /// 公民身份号码
+        citizen_number: String,
+        /// 只看一个项目
+        #[arg(long)]
+        scheme: Option<String>,
+        /// 显示完整号码（只限经办、财务、稽核岗位）
+        #[arg(long)]
+        full: bool,
+        /// 写到文件，结尾决定格式（默认显示在屏幕上）
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// 导出现有名册
     Export {
@@ -74,6 +90,14 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
             }
         }
         Command::List { scheme } => desk.out.report(&roster::roster(&desk.office, &scheme).await?),
+        Command::Show { citizen_number, scheme, full, out } => {
+            let numbers = report::whole_numbers(desk, full, &[Role::Maker, Role::Finance, Role::Auditor]).await?;
+            let story = person(&desk.office, &citizen_number, scheme.as_deref(), numbers).await?;
+            match out {
+                Some(path) => return report::write(desk, &story, &path),
+                None => desk.out.report(&story),
+            }
+        }
         Command::Export { scheme, out } => {
             return report::write(desk, &roster::roster(&desk.office, &scheme).await?, &out);
         }

@@ -1,15 +1,16 @@
-//! `fafang run`: prepare, four eyes, cancel, list, show.
+//! `fafang run`: prepare, four eyes, cancel, close, list, show.
 
 use serde_json::{Value, json};
 
-use super::{Answer, Desk, exit_code, periods_argument};
+use super::{Answer, Desk, exit_code, periods_argument, publicity};
 use crate::domain::period::PeriodRange;
-use crate::domain::run::{Run, RunKind};
+use crate::domain::run::{Run, RunKind, RunState};
 use crate::reports::payment_sheet::{Numbers, payment_sheet};
 use crate::reports::render::json as json_report;
 use crate::reports::render::text;
 use crate::reports::run_difference::{RunDifference, run_difference};
 use crate::reports::runs;
+use crate::storage::publicity as storage_publicity;
 use crate::workflow::decide_run::{self, Decided};
 use crate::workflow::prepare_run::{Prepared, prepare_run};
 
@@ -59,6 +60,11 @@ pub enum Command {
         #[arg(long)]
         reason: String,
     },
+    /// 办结: 全部明细有结果，要求公示结果的已公示
+    Close {
+        /// 批次号
+        run: String,
+    },
     /// 列出批次
     List {
         /// 项目编码
@@ -89,21 +95,28 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
         Command::Approve { run } => decided(desk, &decide_run::approve(office, &run).await?),
         Command::Reject { run, reason } => decided(desk, &decide_run::send_back(office, &run, &reason).await?),
         Command::Cancel { run, reason } => decided(desk, &decide_run::cancel(office, &run, &reason).await?),
+        Command::Close { run } => decided(desk, &decide_run::close(office, &run).await?),
         Command::List { scheme } => desk.out.report(&runs::runs(office, scheme.as_deref()).await?),
         Command::Show { run } => {
             let mut tx = office.read().await?;
             let found = office.run(&mut tx, &run).await?;
             let difference = run_difference(&mut tx, office, &found).await?;
+            let shown = storage_publicity::of_run(&mut tx, &office.agency_code, &found).await?;
             drop(tx);
             let sheet = payment_sheet(office, &run, Numbers::Masked).await?;
             desk.out.answer(
                 || {
                     let mut document = run_document(&found);
                     document["difference"] = json!(difference);
+                    document["publicity"] = shown.iter().map(publicity::document).collect();
                     document["lines"] = json_report::render(&sheet)["sheets"][0]["rows"].clone();
                     document
                 },
-                || format!("{}\n\n{}", text::render(&sheet).trim_end(), difference_words(&difference)),
+                || {
+                    let sheet = text::render(&sheet);
+                    let shown = shown.iter().map(|s| s.sentence() + "\n").collect::<String>();
+                    format!("{}\n\n{shown}{}", sheet.trim_end(), difference_words(&difference))
+                },
             );
         }
     }
@@ -112,12 +125,17 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
 
 fn run_document(run: &Run) -> Value {
     let signed = run.state.signed();
+    let closed = match &run.state {
+        RunState::Closed(_, _, closed) => Some(closed),
+        _ => None,
+    };
     json!({
         "run": run.code, "run_no": run.no, "scheme": run.scheme_code, "kind": run.kind.code(),
         "first_period": run.periods.first, "period": run.periods.last, "status": run.state.code(),
         "payments": run.payments, "total_fen": run.total, "digest": run.state.digest(),
         "prepared_by": run.prepared.by, "submitted_by": signed.map(|s| &s.submitted.by.by),
         "reviewed_by": signed.map(|s| &s.reviewed.by), "approved_by": signed.map(|s| &s.approved.by),
+        "issued_by": run.state.issued().map(|s| &s.by), "closed_by": closed.map(|s| &s.by),
     })
 }
 

@@ -88,6 +88,8 @@ pub enum RunState {
     Issued(Signed, Signature),
     /// 已结清: every payment has its outcome.
     Settled(Signed, Signature),
+    /// 已办结: nothing is left to do; the signatures are of the issue and of the closing.
+    Closed(Signed, Signature, Signature),
     /// 已作废, with reason.
     Cancelled(Signature, String),
 }
@@ -159,6 +161,7 @@ impl RunState {
             RunState::Approved(_) => "approved",
             RunState::Issued(..) => "issued",
             RunState::Settled(..) => "settled",
+            RunState::Closed(..) => "closed",
             RunState::Cancelled(..) => "cancelled",
         }
     }
@@ -173,6 +176,7 @@ impl RunState {
             RunState::Approved(_) => "已审批",
             RunState::Issued(..) => "已报盘",
             RunState::Settled(..) => "已结清",
+            RunState::Closed(..) => "已办结",
             RunState::Cancelled(..) => "已作废",
         }
     }
@@ -187,6 +191,7 @@ impl RunState {
             | RunState::Reviewed(_, by)
             | RunState::Issued(_, by)
             | RunState::Settled(_, by)
+            | RunState::Closed(_, _, by)
             | RunState::Cancelled(by, _) => by,
         };
         format!("{}（{last}）", self.title())
@@ -195,9 +200,24 @@ impl RunState {
     /// The signatures, once there are three.
     pub fn signed(&self) -> Option<&Signed> {
         match self {
-            RunState::Approved(s) | RunState::Issued(s, _) | RunState::Settled(s, _) => Some(s),
+            RunState::Approved(s) | RunState::Issued(s, _) | RunState::Settled(s, _) | RunState::Closed(s, ..) => {
+                Some(s)
+            }
             _ => None,
         }
+    }
+
+    /// The signature of the issue: once there is one, the bank may have paid.
+    pub fn issued(&self) -> Option<&Signature> {
+        match self {
+            RunState::Issued(_, issued) | RunState::Settled(_, issued) | RunState::Closed(_, issued, _) => Some(issued),
+            _ => None,
+        }
+    }
+
+    /// True once every payment has its outcome.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, RunState::Settled(..) | RunState::Closed(..))
     }
 
     /// The digest, once submitted.
@@ -280,7 +300,8 @@ impl Run {
     /// Once issued: the bank may have paid.
     pub fn cancel(mut self, by: Signature, reason: String) -> Result<Run, RunRefusal> {
         match self.state {
-            RunState::Issued(..) | RunState::Settled(..) | RunState::Cancelled(..) => Err(self.wrong_state("作废")),
+            _ if self.state.issued().is_some() => Err(self.wrong_state("作废")),
+            RunState::Cancelled(..) => Err(self.wrong_state("作废")),
             _ => {
                 self.state = RunState::Cancelled(by, reason);
                 Ok(self)
@@ -305,6 +326,16 @@ impl Run {
     pub fn settle(mut self) -> Result<Run, RunRefusal> {
         let RunState::Issued(signed, issued) = self.state.clone() else { return Err(self.wrong_state("结清")) };
         self.state = RunState::Settled(signed, issued);
+        Ok(self)
+    }
+
+    /// settled → closed: all that the office had to do is done.
+    ///
+    /// # Errors
+    /// Unless settled.
+    pub fn close(mut self, by: Signature) -> Result<Run, RunRefusal> {
+        let RunState::Settled(signed, issued) = self.state.clone() else { return Err(self.wrong_state("办结")) };
+        self.state = RunState::Closed(signed, issued, by);
         Ok(self)
     }
 }
@@ -346,6 +377,12 @@ mod tests {
         let run = run.issue(signature("财务丁")).unwrap().settle().unwrap();
         assert_eq!(run.state.code(), "settled");
         assert_eq!(run.state.digest(), Some("d"));
+        let run = run.close(signature("财务戊")).unwrap();
+        assert_eq!((run.state.code(), run.state.digest()), ("closed", Some("d")));
+        assert_eq!(run.state.issued().map(|s| s.by.as_str()), Some("财务丁"));
+        let again = run.clone().close(signature("财务丁")).unwrap_err();
+        assert_eq!(again.to_string(), "批次 pochan1995-2026-01-r1 已办结（财务戊 2026-01-10），不能办结");
+        assert!(run.cancel(signature("甲"), "x".into()).is_err());
     }
 
     #[test]

@@ -41,6 +41,21 @@ pub fn mask_middle(text: &str, head: usize, tail: usize) -> String {
     characters.iter().enumerate().map(|(i, c)| if i < head || i >= last { *c } else { '*' }).collect()
 }
 
+/// Masks the middle of every long number (eleven digits or more) in a text: phones, citizen numbers, accounts.
+pub fn mask_long_numbers(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_digit() || c == 'X';
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let (before, from) = rest.split_at(start);
+        let (number, after) = from.split_at(from.find(|c| !is_part(c)).unwrap_or(from.len()));
+        masked.push_str(before);
+        masked.push_str(&if number.len() < 11 { number.to_string() } else { mask_middle(number, 4, 4) });
+        rest = after;
+    }
+    masked + rest
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -62,6 +77,17 @@ mod tests {
     #[test]
     fn what_is_shown_neither_moves_nor_hides_anything() {
         assert_eq!(printable("\u{1b}[31m王\u{202E}芳\u{200B}\n\u{FEFF}x"), " [31m王芳 x");
+    }
+
+    #[test]
+    fn only_long_numbers_in_a_text_are_masked() {
+        assert_eq!(
+            mask_long_numbers(
+                "RCC 6217000000000000017 王芳，65282719500101002X，13999990000，2026-05-12（明细 652827-202601-1-17）"
+            ),
+            "RCC 6217***********0017 王芳，6528**********002X，1399***0000，2026-05-12（明细 652827-202601-1-17）"
+        );
+        assert_eq!((mask_long_numbers("").as_str(), mask_long_numbers("王芳").as_str()), ("", "王芳"));
     }
 
     #[test]

@@ -204,10 +204,8 @@ impl Books {
             RunState::Cancelled(..) => PaymentState::Cancelled,
             RunState::Approved(_) => PaymentState::Approved,
             // A withheld payment never reached its file.
-            RunState::Issued(..) | RunState::Settled(..) if rows.first().is_some_and(|r| r.kind == "withheld") => {
-                PaymentState::Approved
-            }
-            RunState::Issued(..) | RunState::Settled(..) => {
+            _ if rows.first().is_some_and(|r| r.kind == "withheld") => PaymentState::Approved,
+            RunState::Issued(..) | RunState::Settled(..) | RunState::Closed(..) => {
                 let told = rows.iter().any(|r| r.kind == "open" || r.kind == "rejected" || r.kind == "credited");
                 match file {
                     Some(f) if f.is_answered() && !told => PaymentState::Credited,
@@ -233,7 +231,7 @@ impl Books {
     }
 
     fn examine_files(&mut self, run: &Run, files: &[PaymentFile], sums: &HashMap<(i64, PaymentState), (i64, Money)>) {
-        if !matches!(run.state, RunState::Issued(..) | RunState::Settled(..)) {
+        if run.state.issued().is_none() {
             return;
         }
         let sum = |file_no: i64, state| sums.get(&(file_no, state)).copied().unwrap_or_default();
@@ -272,7 +270,7 @@ impl Books {
             ));
         }
         let complete = files.iter().all(|f| f.is_answered() && f.open_rows == 0);
-        if complete != matches!(run.state, RunState::Settled(..)) {
+        if complete != run.state.is_settled() {
             self.states.problems.push(format!(
                 "{}: 状态是{}，而文件{}全部有结果",
                 run.code,

@@ -11,12 +11,15 @@ pub mod ledger;
 pub mod letter;
 pub mod month;
 pub mod payment_sheet;
+pub mod person;
+pub mod publicity;
 pub mod reconciliation;
 pub mod render;
 pub mod roster;
 pub mod run_difference;
 pub mod runs;
 pub mod table;
+pub mod todo;
 pub mod worklist;
 pub mod year_end;
 
@@ -34,6 +37,11 @@ pub struct Listed {
 /// Every report, in the order of the office's year. A new report is a file here and a line below.
 pub const REPORTS: &[Listed] = &[
     Listed { code: "payments", title: "发放清册（含大写合计）", needs: "--run 批次" },
+    Listed {
+        code: "publicity",
+        title: "公示名单（号码掩码，不含账号）",
+        needs: "--run 批次（监督电话写在配置里；其余见 publicity export）",
+    },
     Listed { code: "month", title: "月度发放情况表", needs: "--scheme 项目 --period 所属期" },
     Listed {
         code: "year-end",

@@ -54,7 +54,7 @@ pub async fn roster(office: &Office, scheme_code: &str) -> Result<Report, Failur
     })
 }
 
-fn status(enrolment: &Enrolment) -> String {
+pub(super) fn status(enrolment: &Enrolment) -> String {
     let entitlement = &enrolment.entitlement;
     match (entitlement.stop_reason, entitlement.suspensions.iter().find(|s| s.resumed_from.is_none())) {
         (Some(reason), _) => format!("停发（{}）", reason.title()),

@@ -26,6 +26,7 @@ statements! {
                 WHERE agency_code = $1 ORDER BY posting_no";
     SUMS = "SELECT appropriation_no, kind, CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT), COUNT(*) FROM posting \
             WHERE agency_code = $1 GROUP BY appropriation_no, kind ORDER BY appropriation_no, kind";
+    LAST_POSTED = "SELECT appropriation_no, MAX(posted_on) FROM posting WHERE agency_code = $1 GROUP BY appropriation_no";
     INSERT_DRAW = "INSERT INTO run_draw (agency_code, period, run_no, draw_no, appropriation_no, from_fen, to_fen) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7)";
     DRAWS = "SELECT appropriation_no, from_fen, to_fen FROM run_draw WHERE agency_code = $1 AND period = $2 AND run_no = $3 ORDER BY draw_no";
@@ -265,4 +266,13 @@ pub async fn draws(tx: &mut Tx, agency: &str, period: i64, run_no: i64) -> Resul
         .into_iter()
         .map(|(appropriation_no, from_fen, to_fen)| Draw { appropriation_no, from_fen, to_fen })
         .collect())
+}
+
+/// When each appropriation last moved, yyyymmdd by number.
+///
+/// # Errors
+/// The database's.
+pub async fn last_posted(tx: &mut Tx, agency: &str) -> Result<std::collections::HashMap<i64, i64>, StorageError> {
+    let rows: Vec<(i64, i64)> = tx.fetch_all(LAST_POSTED, values![agency]).await?;
+    Ok(rows.into_iter().collect())
 }

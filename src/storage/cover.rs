@@ -69,6 +69,19 @@ statements! {
         join_run!(), " ", join_failure!(),
         " WHERE c.agency_code = $1 AND r.status <> 'cancelled' GROUP BY c.enrolment_no, c.period \
          HAVING SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) > MAX(c.claim_fen)");
+    /// Months of which a payment failed, with the day of the last failure.
+    FAILED = concat!(
+        "SELECT c.enrolment_no, c.period, MAX(o.outcome_on) FROM cover c ",
+        join_run!(), " ", join_failure!(),
+        " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NOT NULL \
+         GROUP BY c.enrolment_no, c.period");
+    /// Every cover of one enrolment with its file and the day of the file's first answer.
+    OF_ENROLMENT = concat!(
+        "SELECT c.period, c.amount_fen, r.run_code, c.run_period, c.run_no, c.line_no, r.status, f.status, o.kind, f.name, \
+         (SELECT MIN(b.received_on) FROM bank_return b WHERE b.agency_code = f.agency_code AND b.period = f.period \
+         AND b.run_no = f.run_no AND b.file_no = f.file_no AND b.kind = 'return') FROM cover c ",
+        join_state!(),
+        " WHERE c.agency_code = $1 AND c.enrolment_no = $2 ORDER BY c.period, r.run_no");
     COUNT = "SELECT COUNT(*) FROM cover WHERE agency_code = $1";
     /// Every cover of some months with what became of it.
     TRACES = concat!(
@@ -166,8 +179,8 @@ pub fn payment_state(
         ("prepared" | "submitted" | "reviewed", _) => Ok(PaymentState::Planned),
         ("cancelled", _) => Ok(PaymentState::Cancelled),
         ("approved", _) => Ok(PaymentState::Approved),
-        ("issued" | "settled", Some("answered")) => Ok(PaymentState::Credited),
-        ("issued" | "settled", Some("written")) => Ok(PaymentState::Sent),
+        ("issued" | "settled" | "closed", Some("answered")) => Ok(PaymentState::Credited),
+        ("issued" | "settled" | "closed", Some("written")) => Ok(PaymentState::Sent),
         (run, file) => Err(StorageError::inconsistent("payment_file", run, format!("支付文件状态 {file:?}"))),
     }
 }
@@ -279,6 +292,62 @@ pub async fn traces(
                 reason: text.unwrap_or_default(),
                 reason_class: class.unwrap_or_default(),
                 on,
+            })
+        })
+        .collect()
+}
+
+/// Enrolments and months of which a payment was withheld, rejected or returned, with the day of the last failure
+/// (yyyymmdd). Another payment may cover the month since.
+///
+/// # Errors
+/// The database's.
+pub async fn failed(tx: &mut Tx, agency: &str, scheme: &str) -> Result<HashMap<(i64, Period), i64>, StorageError> {
+    let rows: Vec<(i64, i64, i64)> = tx.fetch_all(FAILED, values![agency, scheme]).await?;
+    rows.into_iter().map(|(no, month, on)| Ok(((no, period("cover", month)?), on))).collect()
+}
+
+/// One cover of an enrolment, with where it was sent.
+#[derive(Debug, Clone)]
+pub struct SentCover {
+    /// The benefit month.
+    pub period: Period,
+    /// How much.
+    pub amount: Money,
+    /// In which run.
+    pub run_code: String,
+    /// Key of its payment: period of the run, number of the run, line.
+    pub payment: (i64, i64, i64),
+    /// What became of it.
+    pub state: PaymentState,
+    /// Name of the file, once there is one and it is not withheld.
+    pub file: Option<String>,
+    /// When the file was first answered, yyyymmdd.
+    pub answered_on: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct SentRow(i64, i64, String, i64, i64, i64, String, Option<String>, Option<String>, Option<String>, Option<i64>);
+
+/// Every cover of an enrolment by month and run, those of cancelled runs too.
+///
+/// # Errors
+/// The database's.
+pub async fn of_enrolment(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<SentCover>, StorageError> {
+    let rows: Vec<SentRow> = tx.fetch_all(OF_ENROLMENT, values![agency, enrolment_no]).await?;
+    rows.into_iter()
+        .map(|SentRow(month, fen, run_code, run_period, run_no, line_no, run, file, outcome, name, answered_on)| {
+            let state = payment_state(&run, file.as_deref(), outcome.as_deref())?;
+            // A withheld line lies between the lines of a file but was never in it.
+            let is_in_file = state != PaymentState::Withheld;
+            Ok(SentCover {
+                period: period("cover", month)?,
+                amount: Money(fen),
+                run_code,
+                payment: (run_period, run_no, line_no),
+                state,
+                file: name.filter(|_| is_in_file),
+                answered_on: answered_on.filter(|_| is_in_file),
             })
         })
         .collect()

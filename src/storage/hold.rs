@@ -17,6 +17,8 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     OPEN = "SELECT hold_no, beneficiary_no, reason_class, note, opened_on, opened_event_no FROM hold \
             WHERE agency_code = $1 AND cleared_on IS NULL ORDER BY hold_no";
+    OF_PERSON = "SELECT hold_no, reason_class, note, opened_on, opened_by, cleared_on, cleared_by, resolution FROM hold \
+                 WHERE agency_code = $1 AND beneficiary_no = $2 ORDER BY hold_no";
     CLEAR = "UPDATE hold SET cleared_on = $3, cleared_by = $4, cleared_event_no = $5, resolution = $6 \
              WHERE agency_code = $1 AND hold_no = $2 AND cleared_on IS NULL";
 }
@@ -69,6 +71,35 @@ pub async fn open(tx: &mut Tx, agency: &str) -> Result<OpenHolds, StorageError> 
             Ok((hold, row.opened_event_no))
         })
         .collect()
+}
+
+/// A hold with its end, as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StoredHold {
+    /// Number within the agency.
+    pub hold_no: i64,
+    /// Stored class.
+    pub reason_class: String,
+    /// In words.
+    pub note: String,
+    /// Business date, yyyymmdd.
+    pub opened_on: i64,
+    /// By whom.
+    pub opened_by: String,
+    /// When cleared.
+    pub cleared_on: Option<i64>,
+    /// By whom.
+    pub cleared_by: Option<String>,
+    /// How.
+    pub resolution: Option<String>,
+}
+
+/// All holds on a person, open and cleared.
+///
+/// # Errors
+/// The database's.
+pub async fn of_person(tx: &mut Tx, agency: &str, beneficiary_no: i64) -> Result<Vec<StoredHold>, StorageError> {
+    tx.fetch_all(OF_PERSON, values![agency, beneficiary_no]).await
 }
 
 /// Open holds by person: the first of each, with the audit event that opened it.

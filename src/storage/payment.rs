@@ -32,8 +32,11 @@ statements! {
                            (SELECT i.imported_by FROM roster_import i WHERE i.agency_code = e.agency_code AND i.import_no = e.import_no)))";
     OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
                        WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
-    OUTCOMES = "SELECT period, run_no, line_no, seq_no, kind, reason_class, reason_text, outcome_on FROM payment_outcome \
+    OUTCOMES = "SELECT period, run_no, line_no, seq_no, kind, reason_class, reason_code, reason_text, outcome_on FROM payment_outcome \
                 WHERE agency_code = $1 ORDER BY period, run_no, line_no, seq_no";
+    OUTCOMES_OF_ENROLMENT = "SELECT o.period, o.run_no, o.line_no, o.seq_no, o.kind, o.reason_class, o.reason_code, o.reason_text, o.outcome_on \
+                FROM payment_outcome o JOIN payment p ON p.agency_code = o.agency_code AND p.period = o.period AND p.run_no = o.run_no \
+                AND p.line_no = o.line_no WHERE o.agency_code = $1 AND p.enrolment_no = $2 ORDER BY o.period, o.run_no, o.line_no, o.seq_no";
 }
 
 #[derive(sqlx::FromRow)]
@@ -266,6 +269,8 @@ pub struct AnyOutcome {
     pub kind: String,
     /// Stored class, `''` for none.
     pub reason_class: String,
+    /// The bank's code.
+    pub reason_code: String,
     /// The bank's text.
     pub reason_text: String,
     /// yyyymmdd.
@@ -278,6 +283,18 @@ pub struct AnyOutcome {
 /// The database's.
 pub async fn outcomes(tx: &mut Tx, agency: &str) -> Result<Vec<AnyOutcome>, StorageError> {
     tx.fetch_all(OUTCOMES, values![agency]).await
+}
+
+/// Every outcome row of one enrolment's payments, in order of payment.
+///
+/// # Errors
+/// The database's.
+pub async fn outcomes_of_enrolment(
+    tx: &mut Tx,
+    agency: &str,
+    enrolment_no: i64,
+) -> Result<Vec<AnyOutcome>, StorageError> {
+    tx.fetch_all(OUTCOMES_OF_ENROLMENT, values![agency, enrolment_no]).await
 }
 
 /// An outcome to be stored.

@@ -16,8 +16,8 @@ macro_rules! columns {
         "period, run_no, run_code, scheme_code, scheme_version, kind, first_period, payment_count, \
          total_fen, status, prepared_by, prepared_on, prepared_at, prepared_event_no, submitted_by, \
          submitted_on, submitted_at, digest, reviewed_by, reviewed_on, reviewed_at, approved_by, \
-         approved_on, approved_at, issued_by, issued_on, issued_at, ended_by, ended_on, ended_at, \
-         ended_reason"
+         approved_on, approved_at, issued_by, issued_on, issued_at, closed_by, closed_on, closed_at, ended_by, \
+         ended_on, ended_at, ended_reason"
     };
 }
 
@@ -32,7 +32,8 @@ statements! {
     /// Every column that a state decides, in one move.
     MOVE = "UPDATE run SET status = $5, submitted_by = $6, submitted_on = $7, submitted_at = $8, digest = $9, \
             reviewed_by = $10, reviewed_on = $11, reviewed_at = $12, approved_by = $13, approved_on = $14, approved_at = $15, \
-            issued_by = $16, issued_on = $17, issued_at = $18, ended_by = $19, ended_on = $20, ended_at = $21, ended_reason = $22 \
+            issued_by = $16, issued_on = $17, issued_at = $18, ended_by = $19, ended_on = $20, ended_at = $21, ended_reason = $22, \
+            closed_by = $23, closed_on = $24, closed_at = $25 \
             WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND status = $4";
 }
 
@@ -65,6 +66,9 @@ struct Row {
     issued_by: Option<String>,
     issued_on: Option<i64>,
     issued_at: Option<String>,
+    closed_by: Option<String>,
+    closed_on: Option<i64>,
+    closed_at: Option<String>,
     ended_by: Option<String>,
     ended_on: Option<i64>,
     ended_at: Option<String>,
@@ -96,6 +100,7 @@ impl TryFrom<Row> for Run {
         let reviewed = signature((row.reviewed_by, row.reviewed_on, row.reviewed_at))?;
         let approved = signature((row.approved_by, row.approved_on, row.approved_at))?;
         let issued = signature((row.issued_by, row.issued_on, row.issued_at))?;
+        let closed = signature((row.closed_by, row.closed_on, row.closed_at))?;
         let ended = signature((row.ended_by, row.ended_on, row.ended_at))?.zip(row.ended_reason);
         let signed = match (&submitted, &reviewed, approved) {
             (Some(submitted), Some(reviewed), Some(approved)) => {
@@ -110,6 +115,9 @@ impl TryFrom<Row> for Run {
             "approved" => RunState::Approved(signed.ok_or_else(missing)?),
             "issued" => RunState::Issued(signed.ok_or_else(missing)?, issued.ok_or_else(missing)?),
             "settled" => RunState::Settled(signed.ok_or_else(missing)?, issued.ok_or_else(missing)?),
+            "closed" => {
+                RunState::Closed(signed.ok_or_else(missing)?, issued.ok_or_else(missing)?, closed.ok_or_else(missing)?)
+            }
             "cancelled" => ended.map(|(by, reason)| RunState::Cancelled(by, reason)).ok_or_else(missing)?,
             _ => return Err(missing()),
         };
@@ -203,8 +211,8 @@ pub async fn move_from(tx: &mut Tx, agency: &str, run: &Run, from: &RunState) ->
         RunState::Reviewed(s, r) => (Some(s), Some(r)),
         other => other.signed().map_or((None, None), |s| (Some(&s.submitted), Some(&s.reviewed))),
     };
-    let issued = match &run.state {
-        RunState::Issued(_, issued) | RunState::Settled(_, issued) => Some(issued),
+    let closed = match &run.state {
+        RunState::Closed(_, _, closed) => Some(closed),
         _ => None,
     };
     let (ended, reason) = match &run.state {
@@ -216,7 +224,8 @@ pub async fn move_from(tx: &mut Tx, agency: &str, run: &Run, from: &RunState) ->
     let (submitted_by, submitted_on, submitted_at) = columns(submitted.map(|s| &s.by));
     let (reviewed_by, reviewed_on, reviewed_at) = columns(reviewed);
     let (approved_by, approved_on, approved_at) = columns(run.state.signed().map(|s| &s.approved));
-    let (issued_by, issued_on, issued_at) = columns(issued);
+    let (issued_by, issued_on, issued_at) = columns(run.state.issued());
+    let (closed_by, closed_on, closed_at) = columns(closed);
     let (ended_by, ended_on, ended_at) = columns(ended);
     let moved = tx
         .execute(
@@ -244,6 +253,9 @@ pub async fn move_from(tx: &mut Tx, agency: &str, run: &Run, from: &RunState) ->
                 ended_on,
                 ended_at,
                 reason.cloned(),
+                closed_by,
+                closed_on,
+                closed_at,
             ],
         )
         .await?;

@@ -1,9 +1,10 @@
-//! Four eyes: submit, review, approve, send back, cancel. By different people, on the same bytes.
+//! Four eyes: submit, review, approve, send back, cancel; and the end, close. By different people, on the same bytes.
 
 use std::collections::HashMap;
 
 use serde_json::json;
 
+use super::publish::{published_before, published_result};
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::{Appropriation, Draw, PostingKind, draw_in_order};
@@ -147,8 +148,8 @@ pub async fn review(office: &Office, code: &str) -> Result<Decided, Failure> {
 /// Approves a reviewed run and reserves its money in the same transaction.
 ///
 /// # Errors
-/// Unless reviewed, by a third person who entered none of its accounts, unchanged since, and
-/// within the appropriations; the amount missing is named.
+/// Unless reviewed, by a third person who entered none of its accounts, unchanged since, shown to the
+/// public as the scheme asks, and within the appropriations; the days or the amount missing are named.
 pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
     let mut step = Step::begin(office, "run.approve", &[Role::Approver]).await?;
     let run = office.run(&mut step.tx, code).await?;
@@ -169,6 +170,7 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
     }
     let digest = verify_frozen(&mut step, &run).await?.digest;
     let (scheme, _) = office.scheme(&mut step.tx, &run.scheme_code).await?;
+    published_before(office, &mut step, &run, &scheme).await?;
     let (draws, drawn) = reserve(&mut step, &run, &scheme).await?;
     appropriation::insert_draws(&mut step.tx, &step.agency, run.periods.last.number(), run.no, &draws).await?;
     store(&mut step, &run, &from).await?;
@@ -292,6 +294,31 @@ pub async fn cancel(office: &Office, code: &str, reason: &str) -> Result<Decided
     }
     store(&mut step, &run, &from).await?;
     step.finish(code, json!({ "reason": reason, "was": from.code() })).await?;
+    Ok(Decided { run, already: false, drawn: Vec::new() })
+}
+
+/// Closes a settled run: all that the office had to do is done. Money that still comes back later is
+/// taken in all the same.
+///
+/// # Errors
+/// Until every payment has its outcome and, where the scheme asks for it, the result was shown to the public.
+pub async fn close(office: &Office, code: &str) -> Result<Decided, Failure> {
+    let mut step = Step::begin(office, "run.close", &[Role::Finance]).await?;
+    let run = office.run(&mut step.tx, code).await?;
+    let signed_by = match &run.state {
+        RunState::Closed(_, _, by) => Some(by.by.as_str()),
+        _ => None,
+    };
+    if let Some(done) = repeated(&run, signed_by, &step.actor.name) {
+        return Ok(done);
+    }
+    first_come(&run, signed_by, "办结")?;
+    let from = run.state.clone();
+    let run = run.close(step.signature())?;
+    let (scheme, _) = office.scheme(&mut step.tx, &run.scheme_code).await?;
+    published_result(&mut step, &run, &scheme).await?;
+    store(&mut step, &run, &from).await?;
+    step.finish(code, json!({ "payments": run.payments, "total_fen": run.total.fen() })).await?;
     Ok(Decided { run, already: false, drawn: Vec::new() })
 }
 

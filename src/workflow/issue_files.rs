@@ -17,7 +17,7 @@ use crate::domain::bank::{Layout, ReasonClass};
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, OutcomeKind, Payment, PaymentRef, frozen_digest};
 use crate::domain::period::{PeriodRange, date_number};
-use crate::domain::run::{Run, RunState};
+use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::neutral::{FileHeader, PaymentRow, file_name, write_payment_file};
@@ -70,7 +70,7 @@ pub struct Issued {
 pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure> {
     let mut step = Step::begin(office, "bank.issue", &[Role::Finance]).await?;
     let run = office.run(&mut step.tx, code).await?;
-    if matches!(run.state, RunState::Issued(..) | RunState::Settled(..)) {
+    if run.state.issued().is_some() {
         let files = kept_files(&mut step, &run).await?;
         step.finish(code, json!({ "again": true, "files": files.len() })).await?;
         return Ok(Issued { run, files, withheld: Vec::new(), again: true });

@@ -12,8 +12,10 @@
 //! | `decide_run::approve` | reviewed → approved, money reserved | approver, a third person |
 //! | `decide_run::send_back` | submitted, reviewed → prepared | reviewer, approver |
 //! | `decide_run::cancel` | prepared … approved → cancelled | maker; approver once approved |
+//! | `publish` | –, the list shown is recorded | maker |
 //! | `issue_files` | approved → issued | finance |
 //! | `take_return` | issued → issued or settled, money paid or released | finance |
+//! | `decide_run::close` | settled → closed | finance |
 //! | `explain_finding` | – | finance |
 //!
 //! [`step::Step`] is the only door to a writing transaction, and leaving it through
@@ -29,6 +31,7 @@ pub mod issue_files;
 pub mod load_budget;
 pub mod load_scheme;
 pub mod prepare_run;
+pub mod publish;
 pub mod register;
 mod roster_difference;
 pub mod step;

@@ -124,7 +124,7 @@ fn nothing(run: &Run, file: &PaymentFile) -> Taken {
         returned: Tally::default(),
         holds: 0,
         findings: Vec::new(),
-        settled: matches!(run.state, RunState::Settled(..)),
+        settled: run.state.is_settled(),
         already: None,
     }
 }

@@ -53,6 +53,8 @@ fn help_names_every_command() {
         "change",
         "hold",
         "run",
+        "publicity",
+        "todo",
         "bank",
         "finding",
         "reconcile",
@@ -79,6 +81,9 @@ fn nothing_on_a_screen_shows_a_whole_number() {
     assert_eq!(numbers.len(), 16);
     let screens = [
         vec!["run", "show", &run],
+        vec!["todo"],
+        vec!["roster", "show", numbers[0]],
+        vec!["roster", "show", numbers[0], "--json"],
         vec!["run", "show", &run, "--json"],
         vec!["roster", "list", "--scheme", CODE],
         vec!["audit", "list"],

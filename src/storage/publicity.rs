@@ -1,0 +1,132 @@
+//! Lists that were shown to the public, and the rows of the list that would be shown now.
+
+use std::collections::HashMap;
+
+use super::cover::payment_state;
+use super::date;
+use super::engine::Tx;
+use super::error::StorageError;
+use super::{cover, payment, payment_file};
+use crate::domain::money::Money;
+use crate::domain::payment::PaymentState;
+use crate::domain::period::date_number;
+use crate::domain::publicity::{PublicityKind, Showing, ShownRow, shown_rows};
+use crate::domain::run::Run;
+use crate::values;
+
+statements! {
+    OF_RUN = "SELECT publicity_no, kind, place, from_date, to_date, objections, list_digest, row_count, total_fen, recorded_by, recorded_on \
+              FROM publicity WHERE agency_code = $1 AND period = $2 AND run_no = $3 ORDER BY publicity_no";
+    INSERT = "INSERT INTO publicity (agency_code, period, run_no, publicity_no, kind, place, from_date, to_date, objections, list_digest, \
+              row_count, total_fen, recorded_by, recorded_on, event_no) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    UNITS = "SELECT b.beneficiary_no, b.former_unit FROM payment p \
+             JOIN beneficiary b ON b.agency_code = p.agency_code AND b.beneficiary_no = p.beneficiary_no \
+             WHERE p.agency_code = $1 AND p.period = $2 AND p.run_no = $3";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    publicity_no: i64,
+    kind: String,
+    place: String,
+    from_date: i64,
+    to_date: i64,
+    objections: String,
+    list_digest: String,
+    row_count: i64,
+    total_fen: i64,
+    recorded_by: String,
+    recorded_on: i64,
+}
+
+impl TryFrom<Row> for Showing {
+    type Error = StorageError;
+    fn try_from(row: Row) -> Result<Showing, StorageError> {
+        let kind = PublicityKind::parse(&row.kind);
+        Ok(Showing {
+            no: row.publicity_no,
+            kind: kind.ok_or_else(|| StorageError::inconsistent("publicity", &row.kind, "没有这种公示"))?,
+            place: row.place,
+            from: date("publicity", row.from_date)?,
+            to: date("publicity", row.to_date)?,
+            objections: row.objections,
+            list_digest: row.list_digest,
+            rows: row.row_count,
+            total: Money(row.total_fen),
+            recorded_by: row.recorded_by,
+            recorded_on: date("publicity", row.recorded_on)?,
+        })
+    }
+}
+
+/// What was shown of a run, in order of recording.
+///
+/// # Errors
+/// The database's, or a stored value that cannot be.
+pub async fn of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<Vec<Showing>, StorageError> {
+    let rows: Vec<Row> = tx.fetch_all(OF_RUN, values![agency, run.periods.last.number(), run.no]).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Records what was shown of a run.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(
+    tx: &mut Tx,
+    agency: &str,
+    run: &Run,
+    showing: &Showing,
+    event_no: i64,
+) -> Result<(), StorageError> {
+    tx.execute(
+        INSERT,
+        values![
+            agency,
+            run.periods.last.number(),
+            run.no,
+            showing.no,
+            showing.kind.code(),
+            &showing.place,
+            date_number(showing.from),
+            date_number(showing.to),
+            &showing.objections,
+            &showing.list_digest,
+            showing.rows,
+            showing.total.fen(),
+            &showing.recorded_by,
+            date_number(showing.recorded_on),
+            event_no,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The list of a run as it is now: before the approval every payment, as a result those that are credited.
+///
+/// # Errors
+/// The database's, or a stored value that cannot be.
+pub async fn list(tx: &mut Tx, agency: &str, run: &Run, kind: PublicityKind) -> Result<Vec<ShownRow>, StorageError> {
+    let mut payments = payment::of_run(tx, agency, run).await?;
+    let covers = cover::of_run(tx, agency, run).await?;
+    let units: Vec<(i64, String)> = tx.fetch_all(UNITS, values![agency, run.periods.last.number(), run.no]).await?;
+    let units: HashMap<i64, String> = units.into_iter().collect();
+    if kind == PublicityKind::Result {
+        let outcomes = payment::outcomes_of_run(tx, agency, run).await?;
+        let files = payment_file::of_run(tx, agency, run).await?;
+        let mut credited = Vec::with_capacity(payments.len());
+        for payment in payments {
+            let file = files.iter().find(|f| (f.first_line_no..=f.last_line_no).contains(&payment.line_no));
+            let last = outcomes.get(&payment.line_no).and_then(|o| o.last());
+            let status = file.map(|f| f.status.as_str());
+            let state = payment_state(run.state.code(), status, last.map(|o| o.kind.as_str()))?;
+            if state == PaymentState::Credited {
+                credited.push(payment);
+            }
+        }
+        payments = credited;
+    }
+    Ok(shown_rows(&payments, &covers, &units))
+}
