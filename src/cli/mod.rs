@@ -15,6 +15,7 @@ mod finding;
 mod hold;
 mod init;
 mod reconcile;
+mod recovery;
 mod report;
 mod roster;
 mod run;
@@ -81,6 +82,9 @@ enum Command {
     /// 发放批次: 计算、提交、复核、审批
     #[command(subcommand)]
     Run(run::Command),
+    /// 多发追回: 立案、退款、抵扣、核销
+    #[command(subcommand)]
+    Recovery(recovery::Command),
     /// 银行: 报盘、回盘、退票、模拟银行
     #[command(subcommand)]
     Bank(bank::Command),
@@ -155,6 +159,7 @@ async fn at_desk(command: Command, desk: &Desk) -> Answer {
         Command::Change(command) => change::run(command, desk).await,
         Command::Hold(command) => hold::run(command, desk).await,
         Command::Run(command) => run::run(command, desk).await,
+        Command::Recovery(command) => recovery::run(command, desk).await,
         Command::Bank(command) => bank::run(command, desk).await,
         Command::Finding(command) => finding::run(command, desk).await,
         Command::Reconcile(args) => reconcile::run(args, desk).await,

@@ -21,6 +21,7 @@ pub mod money;
 pub mod payment;
 pub mod period;
 pub mod person_name;
+pub mod recovery;
 pub mod run;
 pub mod scheme;
 pub mod text;

@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod month;
 pub mod payment_sheet;
 pub mod reconciliation;
+pub mod recoveries;
 pub mod render;
 pub mod roster;
 pub mod run_difference;
@@ -33,6 +34,7 @@ pub struct Listed {
 pub const REPORTS: &[Listed] = &[
     Listed { code: "payments", title: "发放清册（含大写合计）", needs: "--run 批次" },
     Listed { code: "month", title: "月度发放情况表", needs: "--scheme 项目 --period 所属期" },
+    Listed { code: "recoveries", title: "多发追回台账", needs: "可加 --scheme 项目" },
     Listed {
         code: "year-end",
         title: "年终对账（指标、按月、人员、未发放成功、多发）",

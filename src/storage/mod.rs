@@ -31,6 +31,7 @@ pub mod hold;
 pub mod kept_file;
 pub mod payment;
 pub mod payment_file;
+pub mod recovery;
 pub mod roster_import;
 pub mod run;
 pub mod scheme;
@@ -52,6 +53,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("kept_file", kept_file::STATEMENTS),
         ("payment", payment::STATEMENTS),
         ("payment_file", payment_file::STATEMENTS),
+        ("recovery", recovery::STATEMENTS),
         ("roster_import", roster_import::STATEMENTS),
         ("run", run::STATEMENTS),
         ("scheme", scheme::STATEMENTS),

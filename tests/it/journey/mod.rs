@@ -5,6 +5,7 @@ mod entitlements;
 mod evidence;
 mod files;
 mod money;
+mod recovery;
 mod returns;
 mod rosters;
 mod signatures;
