@@ -7,6 +7,7 @@ use fafang::domain::recovery::Cause;
 use fafang::domain::run::RunKind;
 use fafang::failure::Failure;
 use fafang::formats::budget::parse_budget;
+use fafang::reports::ledger::MonthFigures;
 use fafang::reports::reconciliation::reconcile;
 use fafang::reports::recoveries;
 use fafang::reports::year_end::year_end;
@@ -117,7 +118,7 @@ async fn all_is_well(office: &TestOffice) {
     office.doctor().await;
     let found = reconcile(&office.as_finance(), 2026, None, None).await.unwrap();
     assert!(found.balanced, "{found:#?}");
-    assert!(found.schemes.iter().flat_map(|s| &s.periods).all(|p| p.foots()));
+    assert!(found.schemes.iter().flat_map(|s| &s.periods).all(MonthFigures::foots));
 }
 
 #[tokio::test]
