@@ -8,7 +8,7 @@ use super::{Answer, Desk, exit_code, period_argument};
 use crate::domain::actor::Role;
 use crate::domain::period::Period;
 use crate::exchange::folder;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::reports::payment_sheet::{Numbers, payment_sheet};
 use crate::reports::render::{Format, render};
 use crate::reports::table::Report;
@@ -30,7 +30,7 @@ pub struct Args {
     /// 批次号
     #[arg(long)]
     run: Option<String>,
-    /// 写到文件 .xlsx .csv .json .txt（默认显示在屏幕上）
+    /// 写到文件 .xlsx .pdf .html .csv .json .txt（默认显示在屏幕上）
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// 显示完整号码（只限财务岗位）
@@ -92,9 +92,9 @@ async fn whole_numbers(desk: &Desk) -> Result<Numbers, Failure> {
 pub fn write(desk: &Desk, report: &Report, path: &Path) -> Answer {
     let name = path.to_string_lossy();
     let format = Format::from_path(&name).ok_or_else(|| {
-        Failure::refused("REPORT_FORMAT", format!("{name}: 不知道写成什么格式，应以 .xlsx .csv .json .txt 结尾"))
+        Failure::refused("REPORT_FORMAT", format!("{name}: 不知道写成什么格式，应以 {} 结尾", Format::ENDINGS))
     })?;
-    let files = render(report, format, &name).map_err(|e| Failure::new(Kind::Internal, "RENDER", e.to_string()))?;
+    let files = render(report, format, &name)?;
     for file in &files {
         folder::replace(Path::new(&file.path), &file.bytes)?;
     }

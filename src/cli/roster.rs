@@ -47,7 +47,7 @@ pub enum Command {
         /// 项目编码
         #[arg(long)]
         scheme: String,
-        /// 目标文件 .xlsx .csv .json .txt
+        /// 目标文件 .xlsx .pdf .html .csv .json .txt
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },

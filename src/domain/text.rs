@@ -13,12 +13,21 @@ pub fn fold_width(text: &str) -> String {
         .collect()
 }
 
-/// Removes every blank and the invisible marks (zero-width space, byte-order mark) that copying
-/// from web pages and Excel leaves behind.
+/// Removes every blank and the invisible marks that copying from web pages and Excel leaves behind.
 pub fn without_blanks(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200B}'..='\u{200F}' | '\u{FEFF}' | '\u{202A}'..='\u{202E}'))
-        .collect()
+    text.chars().filter(|c| !c.is_whitespace() && !is_invisible(*c)).collect()
+}
+
+/// Marks that show nothing: zero-width space and joiners, byte-order mark, those that turn the
+/// direction of writing around.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// One line as it may be shown: line breaks and what would move a terminal's cursor become blanks,
+/// invisible marks go, so that no name from a file can reorder or hide what stands beside it.
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|c| !is_invisible(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Replaces the middle of a number by stars, so that a person who knows it recognises it and
@@ -48,6 +57,11 @@ mod tests {
     #[test]
     fn full_width_digits_and_letters_fold_to_ascii() {
         assert_eq!(fold_width("６５２Ｘ　ｘ"), "652X x");
+    }
+
+    #[test]
+    fn what_is_shown_neither_moves_nor_hides_anything() {
+        assert_eq!(printable("\u{1b}[31m王\u{202E}芳\u{200B}\n\u{FEFF}x"), " [31m王芳 x");
     }
 
     #[test]

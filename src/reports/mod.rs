@@ -1,4 +1,5 @@
-//! Titles: one file = one report as a value ([`table::Report`]); `render` turns it into bytes.
+//! Titles: one file = one report as a value ([`table::Report`]); `render` turns it into bytes, and
+//! likewise a [`letter::Letter`] to one person.
 //!
 //! Reports read storage in one reading transaction, so that all their figures are of one moment.
 //! They write nothing and know nobody who asks.
@@ -7,6 +8,7 @@ pub mod audit;
 pub mod budget;
 pub mod doctor;
 pub mod ledger;
+pub mod letter;
 pub mod month;
 pub mod payment_sheet;
 pub mod reconciliation;

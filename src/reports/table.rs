@@ -133,6 +133,14 @@ impl Column {
     }
 }
 
+impl Kind {
+    /// Whether cells stand on the right, digit under digit.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        self != Kind::Text
+    }
+}
+
 impl Value {
     /// For machines and CSV: no thousands separators.
     #[must_use]

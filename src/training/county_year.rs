@@ -330,9 +330,7 @@ impl Year {
         for path in paths {
             let path = self.dir.join(path).to_string_lossy().into_owned();
             let format = Format::from_path(&path).unwrap_or(Format::Text);
-            let files =
-                render(report, format, &path).map_err(|e| Failure::new(Kind::Internal, "RENDER", e.to_string()))?;
-            for file in files {
+            for file in render(report, format, &path)? {
                 folder::replace(Path::new(&file.path), &file.bytes)?;
             }
         }

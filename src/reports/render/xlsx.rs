@@ -6,7 +6,7 @@ use rust_xlsxwriter::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::{RenderError, sheet_names};
+use super::{RenderError, sheet_names, widths};
 use crate::reports::table::{Kind, Report, Sheet, Value};
 
 /// Every Chinese Windows, Excel and WPS has it.
@@ -48,13 +48,7 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn new(worksheet: &'a mut Worksheet, sheet: &'a Sheet) -> Page<'a> {
-        let mut widths: Vec<usize> = sheet.columns.iter().map(|column| column.title.width()).collect();
-        for row in sheet.rows_and_total() {
-            for (width, (_, value)) in widths.iter_mut().zip(sheet.cells(row)) {
-                *width = (*width).max(value.shown().width());
-            }
-        }
-        let widths = widths.into_iter().map(|width| (width + 2).clamp(NARROWEST, WIDEST)).collect();
+        let widths = widths(sheet).into_iter().map(|width| (width + 2).clamp(NARROWEST, WIDEST)).collect();
         Page { worksheet, sheet, widths, row: 0 }
     }
 

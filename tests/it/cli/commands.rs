@@ -122,7 +122,7 @@ async fn an_office_on_postgres_and_one_on_a_file_say_the_same() {
 async fn reports_become_files_and_whole_numbers_only_go_to_finance() {
     let desk = super::Desk::new().with_office().with_people(12);
     let run = desk.signed("2026-01");
-    for name in ["payments.xlsx", "payments.csv", "payments.json", "payments.txt"] {
+    for name in ["payments.xlsx", "payments.csv", "payments.json", "payments.txt", "payments.html"] {
         desk.run(&["report", "payments", "--run", &run, "--out", name]).done();
         assert!(std::fs::metadata(desk.path(name)).unwrap().len() > 100, "{name}");
     }
@@ -143,6 +143,35 @@ async fn reports_become_files_and_whole_numbers_only_go_to_finance() {
     desk.run(&["report", "nothing"]).exits(1).says("UNKNOWN_REPORT");
     desk.run(&["report", "month"]).exits(1).says("--scheme 项目 --period 所属期");
     desk.run(&["report", "payments", "--run", &run, "--out", "x.doc"]).exits(1).says("REPORT_FORMAT");
+}
+
+#[test]
+fn a_report_on_paper_is_read_by_other_programs() {
+    let desk = super::Desk::new().with_office().with_people(12);
+    let run = desk.signed("2026-01");
+    let reports = [
+        (
+            "sheet.pdf",
+            vec!["report", "payments", "--run", &run],
+            vec!["发放清册", "序号", "120.00", "壹仟肆佰肆拾元整", "审批:"],
+        ),
+        ("roster.pdf", vec!["roster", "export", "--scheme", CODE], vec!["名册", "序号", "6528", "正常"]),
+    ];
+    for (name, mut words, in_order) in reports {
+        words.extend(["--out", name]);
+        if cfg!(not(feature = "pdf")) {
+            desk.run(&words).exits(1).says("WITHOUT_PDF");
+            assert!(!desk.path(name).exists());
+            continue;
+        }
+        desk.run(&words).done();
+        let document = lopdf::Document::load(desk.path(name)).unwrap();
+        assert_eq!(document.get_pages().len(), 1);
+        let text = document.extract_text(&[1]).unwrap();
+        let places: Vec<_> = in_order.iter().map(|words| text.find(words)).collect();
+        assert!(places.is_sorted() && places[0].is_some(), "{places:?}\n{text}");
+        assert!(text.contains("第 1 页　共 1 页") && text.contains("********"), "{text}");
+    }
 }
 
 #[test]
