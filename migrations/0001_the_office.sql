@@ -107,6 +107,7 @@ CREATE TABLE posting (
     document TEXT NOT NULL, -- of the appropriation or adjustment; '' for movements of runs
     run_no BIGINT, -- run that moved it
     file_no BIGINT, -- its file, for pay, release and give_back after issue
+    case_no BIGINT, -- recovery case, for give_back of recovered money
     posted_on BIGINT NOT NULL, -- business date
     event_no BIGINT NOT NULL,
     note TEXT NOT NULL,
@@ -182,11 +183,11 @@ CREATE TABLE enrolment_event (
     CHECK (accepted_by IS NULL OR accepted_by <> made_by)
 );
 
--- Changes and roster files that wait for a second person, or had one.
+-- Changes, roster files and write-offs that wait for a second person, or had one.
 CREATE TABLE change_request (
     agency_code TEXT NOT NULL,
     request_no BIGINT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('changes', 'roster')),
+    kind TEXT NOT NULL CHECK (kind IN ('changes', 'roster', 'write_off')),
     scheme_code TEXT NOT NULL,
     summary TEXT NOT NULL, -- in words, numbers masked
     item_count BIGINT NOT NULL,
@@ -234,7 +235,8 @@ CREATE TABLE run (
     kind TEXT NOT NULL CHECK (kind IN ('regular', 'supplementary')),
     first_period BIGINT NOT NULL CHECK (first_period <= period),
     payment_count BIGINT NOT NULL CHECK (payment_count > 0),
-    total_fen BIGINT NOT NULL CHECK (total_fen > 0),
+    total_fen BIGINT NOT NULL CHECK (total_fen > 0), -- of the payments
+    offset_fen BIGINT NOT NULL CHECK (offset_fen >= 0), -- of months that are paid by offsetting what was overpaid
     status TEXT NOT NULL CHECK (status IN ('prepared', 'submitted', 'reviewed', 'approved', 'issued', 'settled', 'closed', 'cancelled')),
     prepared_by TEXT NOT NULL,
     prepared_on BIGINT NOT NULL,
@@ -282,7 +284,7 @@ CREATE TABLE run_draw (
     run_no BIGINT NOT NULL,
     draw_no BIGINT NOT NULL,
     appropriation_no BIGINT NOT NULL,
-    from_fen BIGINT NOT NULL, -- of the run's payments laid end to end, included
+    from_fen BIGINT NOT NULL, -- of the run's payments and then its offsets laid end to end, included
     to_fen BIGINT NOT NULL CHECK (to_fen > from_fen), -- excluded
     PRIMARY KEY (agency_code, period, run_no, draw_no),
     FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no),

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use serde_json::json;
 
 use super::budget::charset_argument;
-use super::{Answer, Desk, date_argument, exit_code, period_argument, roster};
+use super::{Answer, Desk, date_argument, exit_code, period_argument, recovery, roster};
 use crate::domain::change::{Change, What};
 use crate::domain::enrolment::{StopReason, SuspensionCause};
 use crate::domain::money::Money;
@@ -252,7 +252,7 @@ fn field(text: &str) -> Result<(String, String), String> {
     Ok((title.trim().to_string(), value.trim().to_string()))
 }
 
-fn money(text: &str) -> Result<Money, String> {
+pub(super) fn money(text: &str) -> Result<Money, String> {
     Money::parse(text).map_err(|e| e.to_string())
 }
 
@@ -348,6 +348,15 @@ async fn accepted(desk: &Desk, request: i64) -> Answer {
         Accepted::Changes(changed) => desk.out.answer(
             || json!({ "request": request, "accepted": true, "changes": changed.iter().map(document).collect::<Vec<_>>() }),
             || changed.iter().map(words).collect::<Vec<_>>().join("\n"),
+        ),
+        Accepted::WriteOff(done) => desk.out.answer(
+            || {
+                let mut document = recovery::document(&done);
+                document["request"] = json!(request);
+                document["accepted"] = json!(true);
+                document
+            },
+            || recovery::words(&done),
         ),
         Accepted::Roster(imported) => roster::print(desk, &imported, &format!("第 {request} 号申请的名册"), false),
     }

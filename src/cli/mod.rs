@@ -16,6 +16,7 @@ mod hold;
 mod init;
 mod publicity;
 mod reconcile;
+mod recovery;
 mod report;
 mod roster;
 mod run;
@@ -86,6 +87,9 @@ enum Command {
     /// 公示: 导出名单、登记公示
     #[command(subcommand)]
     Publicity(publicity::Command),
+    /// 多发追回: 立案、退款、抵扣、核销
+    #[command(subcommand)]
+    Recovery(recovery::Command),
     /// 银行: 报盘、回盘、退票、模拟银行
     #[command(subcommand)]
     Bank(bank::Command),
@@ -164,6 +168,7 @@ async fn at_desk(command: Command, desk: &Desk) -> Answer {
         Command::Hold(command) => hold::run(command, desk).await,
         Command::Run(command) => run::run(command, desk).await,
         Command::Publicity(command) => publicity::run(command, desk).await,
+        Command::Recovery(command) => recovery::run(command, desk).await,
         Command::Bank(command) => bank::run(command, desk).await,
         Command::Finding(command) => finding::run(command, desk).await,
         Command::Reconcile(args) => reconcile::run(args, desk).await,

@@ -13,7 +13,7 @@ use crate::reports::payment_sheet::{Numbers, payment_sheet};
 use crate::reports::publicity::{Notice, notice};
 use crate::reports::render::{Format, render};
 use crate::reports::table::Report;
-use crate::reports::{REPORTS, month, year_end};
+use crate::reports::{REPORTS, month, recoveries, year_end};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -69,6 +69,7 @@ async fn build(args: &Args, desk: &Desk) -> Result<Report, Failure> {
         "month" => {
             month::month(office, args.scheme.as_deref().ok_or_else(missing)?, args.period.ok_or_else(missing)?).await
         }
+        "recoveries" => recoveries::recoveries(office, args.scheme.as_deref()).await,
         "year-end" => {
             year_end::year_end(office, args.scheme.as_deref().ok_or_else(missing)?, args.year.ok_or_else(missing)?)
                 .await

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Desk, exit_code, periods_argument, publicity};
+use crate::domain::money::Money;
 use crate::domain::period::PeriodRange;
 use crate::domain::run::{Run, RunKind, RunState};
 use crate::reports::payment_sheet::{Numbers, payment_sheet};
@@ -132,7 +133,7 @@ fn run_document(run: &Run) -> Value {
     json!({
         "run": run.code, "run_no": run.no, "scheme": run.scheme_code, "kind": run.kind.code(),
         "first_period": run.periods.first, "period": run.periods.last, "status": run.state.code(),
-        "payments": run.payments, "total_fen": run.total, "digest": run.state.digest(),
+        "payments": run.payments, "total_fen": run.total, "offset_fen": run.offset, "digest": run.state.digest(),
         "prepared_by": run.prepared.by, "submitted_by": signed.map(|s| &s.submitted.by.by),
         "reviewed_by": signed.map(|s| &s.reviewed.by), "approved_by": signed.map(|s| &s.approved.by),
         "issued_by": run.state.issued().map(|s| &s.by), "closed_by": closed.map(|s| &s.by),
@@ -151,6 +152,16 @@ fn prepared_document(prepared: &Prepared, difference: &RunDifference) -> Value {
         .overpaid
         .iter()
         .map(|o| json!({ "name": o.name, "citizen_number": o.citizen_number, "period": o.what.period, "overpaid_fen": o.what.amount() }))
+        .collect();
+    document["without_case"] = prepared
+        .without_case
+        .iter()
+        .map(|o| json!({ "name": o.name, "citizen_number": o.citizen_number, "period": o.what.period, "overpaid_fen": o.what.amount() }))
+        .collect();
+    document["offsets"] = prepared
+        .offsets
+        .iter()
+        .map(|o| json!({ "name": o.name, "citizen_number": o.citizen_number, "case": o.what.case_no, "period": o.what.to_period, "overpaid_period": o.what.period, "amount_fen": o.what.amount }))
         .collect();
     document["difference"] = json!(difference);
     document["notices"] = json!(prepared.notices);
@@ -177,6 +188,18 @@ fn prepared_words(prepared: &Prepared, difference: &RunDifference) -> String {
         lines.push(format!(
             "  多发 {} {}: {} 已发 {} 元，应发 {} 元",
             o.name, o.citizen_number, o.what.period, o.what.cover, o.what.claim
+        ));
+    }
+    if !prepared.without_case.is_empty() {
+        let sum: Money = prepared.without_case.iter().map(|o| o.what.amount()).sum();
+        let count = prepared.without_case.len();
+        lines.push(format!("  其中 {count} 项 {} 元尚未立案追回: fafang recovery open", sum.grouped()));
+    }
+    for o in &prepared.offsets {
+        let d = &o.what;
+        lines.push(format!(
+            "  抵扣 {} {}: {} 少发 {} 元，冲 {} 多发（第 {} 号追回案件）",
+            o.name, o.citizen_number, d.to_period, d.amount, d.period, d.case_no
         ));
     }
     lines.extend(prepared.notices.iter().map(|n| format!("  提示: {n}")));

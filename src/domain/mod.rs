@@ -22,6 +22,7 @@ pub mod payment;
 pub mod period;
 pub mod person_name;
 pub mod publicity;
+pub mod recovery;
 pub mod run;
 pub mod scheme;
 pub mod text;

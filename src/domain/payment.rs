@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::money::Money;
 use super::period::Period;
+use super::recovery::Entry;
 use super::text::hex;
 
 /// Our reference on a payment. It goes to the bank and comes back, and it alone matches a return
@@ -108,14 +109,18 @@ impl Payment {
     }
 }
 
-/// SHA-256, in hexadecimal, over frozen payments and what each covers.
+/// SHA-256, in hexadecimal, over frozen payments, what each covers, and what is offset beside them.
 pub fn frozen_digest<'a>(
     payments: impl IntoIterator<Item = &'a Payment>,
     covers: &HashMap<i64, Vec<Cover>, impl BuildHasher>,
+    offsets: &[Entry],
 ) -> String {
     let mut digest = Sha256::new();
     for payment in payments {
         payment.digest_into(covers.get(&payment.line_no).map_or(&[], Vec::as_slice), &mut digest);
+    }
+    for offset in offsets {
+        digest.update(offset.frozen_form().as_bytes());
     }
     hex(&digest.finalize())
 }

@@ -62,6 +62,8 @@ pub struct Run {
     pub payments: i64,
     /// Their sum.
     pub total: Money,
+    /// Paid beside them by offsetting what was overpaid: nobody is sent it, but the appropriations give it.
+    pub offset: Money,
     /// Who prepared it.
     pub prepared: Signature,
     /// Audit event of the preparation: later changes and holds are looked for after it.
@@ -230,6 +232,11 @@ impl RunState {
 }
 
 impl Run {
+    /// What the appropriations must give: payments and offsets.
+    pub fn needs(&self) -> Money {
+        self.total + self.offset
+    }
+
     fn wrong_state(&self, wish: &'static str) -> RunRefusal {
         RunRefusal::WrongState { run: self.code.clone(), state: self.state.sentence(), wish }
     }
@@ -364,6 +371,7 @@ mod tests {
             periods: "2026-01".parse().unwrap(),
             payments: 2,
             total: Money(24_000),
+            offset: Money::ZERO,
             prepared: signature("经办甲"),
             prepared_event_no: 3,
             state: RunState::Prepared { sent_back: None },

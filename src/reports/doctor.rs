@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::domain::appropriation::{Appropriation, PostingKind, split_over_draws};
+use crate::domain::appropriation::{Appropriation, Draw, PostingKind, split_over_draws};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, PaymentState, frozen_digest};
+use crate::domain::recovery::{Entry, EntryKind, EntryState};
 use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::office::Office;
@@ -14,7 +15,7 @@ use crate::storage::audit_event;
 use crate::storage::engine::Tx;
 use crate::storage::payment::StoredOutcome;
 use crate::storage::payment_file::PaymentFile;
-use crate::storage::{appropriation, cover, kept_file, payment, payment_file, run};
+use crate::storage::{appropriation, cover, kept_file, payment, payment_file, recovery, run};
 
 /// One invariant and what breaks it.
 #[derive(Debug, Clone, Serialize)]
@@ -57,6 +58,7 @@ pub async fn examine(office: &Office) -> Result<Examination, Failure> {
         books.money(),
         books.four_eyes(),
         kept_files(&mut tx, agency).await?,
+        recoveries(&mut tx, agency).await?,
     ];
     Ok(Examination { ok: checks.iter().all(|c| c.problems.is_empty()), checks })
 }
@@ -96,11 +98,52 @@ pub async fn audit_chain(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
 }
 
 async fn never_twice(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
-    let mut result = check("NEVER_TWICE", "每人每月的已覆盖金额不超过发送时的应发");
+    let mut result = check("NEVER_TWICE", "每人每月的已覆盖金额（减追回、加抵扣）不为负、不超过发送时的应发");
     result.examined = usize::try_from(cover::count(tx, agency).await?).unwrap_or(usize::MAX);
-    for (enrolment_no, period, covered, claim) in cover::over_covered(tx, agency).await? {
+    for (enrolment_no, period, covered, claim) in cover::wrongly_covered(tx, agency).await? {
         let (covered, claim) = (Money(covered).grouped(), Money(claim).grouped());
         result.problems.push(format!("资格 {enrolment_no} 的 {period}: 已覆盖 {covered} 元，应发 {claim} 元"));
+    }
+    Ok(result)
+}
+
+/// Every fen of a case has one place, and its money went back to where it came from.
+async fn recoveries(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
+    let mut result = check("RECOVERIES", "追回: 通知书 = 各月；各月记录不超过通知书；退回指标 = 已入账的记录");
+    let entries = recovery::all_entries(tx, agency).await?;
+    for case in recovery::cases(tx, agency).await? {
+        result.examined += 1;
+        let of_months: Money = case.months.iter().map(|m| m.amount).sum();
+        if of_months != case.total {
+            let (total, sum) = (case.total.grouped(), of_months.grouped());
+            result.problems.push(format!("第 {} 号追回案件: 通知书 {total} 元，各月 {sum} 元", case.no));
+        }
+        for month in &case.months {
+            let own = entries.iter().filter(|e| e.case_no == case.no && e.period == month.period);
+            let counts = own.filter(|e| e.recovers() || e.kind == EntryKind::WriteOff);
+            let sum: Money = counts.map(|e| e.amount).sum();
+            if sum > month.amount {
+                let (sum, amount, period) = (sum.grouped(), month.amount.grouped(), month.period);
+                result.problems.push(format!("第 {} 号追回案件 {period}: 记录 {sum} 元，通知书 {amount} 元", case.no));
+            }
+        }
+    }
+    let mut books: BTreeMap<(i64, i64), (Money, Money)> = BTreeMap::new();
+    for entry in entries.iter().filter(|e| e.recovers() && e.state == EntryState::Booked) {
+        if let Some(source) = entry.source {
+            books.entry((entry.case_no, source.appropriation_no)).or_default().0 += entry.amount;
+        }
+    }
+    for (case_no, appropriation_no, amount) in recovery::posted(tx, agency).await? {
+        books.entry((case_no, appropriation_no)).or_default().1 += amount;
+    }
+    for ((case_no, appropriation_no), (entered, posted)) in books {
+        if entered != posted {
+            let (entered, posted) = (entered.grouped(), posted.grouped());
+            result.problems.push(format!(
+                "第 {case_no} 号追回案件: 记录 {entered} 元，第 {appropriation_no} 号指标退回 {posted} 元"
+            ));
+        }
     }
     Ok(result)
 }
@@ -133,7 +176,7 @@ impl Books {
         let mut books = Books {
             appropriations: appropriation::list(tx, agency).await?,
             runs: run::list(tx, agency, None).await?,
-            totals: check("TOTALS", "批次 = 明细 = 覆盖；批次 = 文件 + 暂缓"),
+            totals: check("TOTALS", "批次 = 明细 = 覆盖；批次 = 文件 + 暂缓；抵扣 = 抵扣记录"),
             files: check("FILES", "文件合计 = 成功 + 失败 + 退票 + 未决"),
             frozen: check("FROZEN", "提交后的明细未被改动"),
             states: check("STATES", "批次和明细的状态合法"),
@@ -141,6 +184,11 @@ impl Books {
         };
         for run in books.runs.clone() {
             books.examine_run(tx, agency, &run).await?;
+        }
+        for entry in recovery::all_entries(tx, agency).await? {
+            if let (true, EntryState::Booked, Some(source)) = (entry.recovers(), entry.state, entry.source) {
+                books.recounted.entry(source.appropriation_no).or_default().1 -= entry.amount;
+            }
         }
         Ok(books)
     }
@@ -151,8 +199,15 @@ impl Books {
         let files = payment_file::of_run(tx, agency, run).await?;
         let covers = cover::of_run(tx, agency, run).await?;
         let covered: Money = covers.values().flatten().map(|c| c.amount).sum();
+        let offsets = recovery::offsets_of_run(tx, agency, run).await?;
         let draws = appropriation::draws(tx, agency, run.periods.last.number(), run.no).await?;
         self.totals.examined += 1;
+        let offset: Money = offsets.iter().map(|o| o.amount).sum();
+        if offset != run.offset {
+            let (kept, found) = (run.offset.grouped(), offset.grouped());
+            self.totals.problems.push(format!("{}: 批次抵扣 {kept} 元，抵扣记录 {found} 元", run.code));
+        }
+        self.recount_offsets(run, &offsets, &draws);
         let total: Money = payments.iter().map(|p| p.amount).sum();
         if total != run.total || covered != run.total || i64::try_from(payments.len()).ok() != Some(run.payments) {
             self.totals.problems.push(format!(
@@ -165,7 +220,7 @@ impl Books {
         }
         if let Some(expected) = run.state.digest() {
             self.frozen.examined += 1;
-            if frozen_digest(&payments, &covers) != expected {
+            if frozen_digest(&payments, &covers, &offsets) != expected {
                 self.frozen.problems.push(format!("{}: 明细与提交时的摘要不符", run.code));
             }
         }
@@ -188,6 +243,21 @@ impl Books {
         }
         self.examine_files(run, &files, &sums);
         Ok(())
+    }
+
+    /// An offset is paid by the run's appropriations and gives back to those of the overpaid month.
+    fn recount_offsets(&mut self, run: &Run, offsets: &[Entry], draws: &[Draw]) {
+        for offset in offsets.iter().filter(|o| o.state != EntryState::Void) {
+            let at = offset.target.map_or(Money::ZERO, |t| t.at);
+            for (appropriation_no, part) in split_over_draws(draws, at, offset.amount) {
+                let books = self.recounted.entry(appropriation_no).or_default();
+                match run.state {
+                    RunState::Approved(_) => books.0 += part,
+                    RunState::Issued(..) | RunState::Settled(..) => books.1 += part,
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// State of a payment, replayed outcome by outcome so that an illegal move shows.
@@ -306,7 +376,7 @@ impl Books {
 
     /// Reserved and paid against what the payments themselves say.
     fn money(&self) -> Check {
-        let mut result = check("MONEY", "占用 = 在途明细，支付 = 成功明细");
+        let mut result = check("MONEY", "占用 = 在途明细和抵扣，支付 = 成功明细 + 抵扣 − 追回");
         for a in &self.appropriations {
             result.examined += 1;
             let (reserved, paid) = self.recounted.get(&a.no).copied().unwrap_or_default();

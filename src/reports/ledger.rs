@@ -16,7 +16,8 @@ use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::cover::{self, MonthSum, Trace};
 use crate::storage::engine::Tx;
-use crate::storage::{enrolment, hold, run};
+use crate::storage::recovery::Moved;
+use crate::storage::{enrolment, hold, recovery, run};
 
 /// A scheme's people over some months of one year.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Ledger {
     pub people: Vec<PersonYear>,
     /// Sums by month, run and state, counted by the database: a second way to the same figures.
     pub sums: Vec<MonthSum>,
+    /// What recoveries did to each month, counted in the same way.
+    pub moved: HashMap<Period, Moved>,
 }
 
 /// One person's months.
@@ -53,6 +56,8 @@ pub struct PersonMonth {
     pub credited: Money,
     /// Planned, approved or sent: outcome unknown.
     pub in_flight: Money,
+    /// What recoveries took from it or put into it.
+    pub moved: Moved,
     /// Every attempt, in order.
     pub traces: Vec<Trace>,
 }
@@ -87,9 +92,9 @@ impl Uncovered {
 }
 
 impl PersonMonth {
-    /// In flight and credited.
+    /// In flight and credited, less what was recovered, and with what was offset into it.
     pub fn covered(&self) -> Money {
-        self.credited + self.in_flight
+        self.credited + self.in_flight - self.moved.recovered + self.moved.offset_in
     }
 
     /// Owed and not covered.
@@ -100,6 +105,11 @@ impl PersonMonth {
     /// Covered and not owed.
     pub fn overpaid(&self) -> Money {
         (self.covered() - self.claim.amount()).at_least_zero()
+    }
+
+    /// Covered and not owed, less what was written off.
+    pub fn to_recover(&self) -> Money {
+        (self.overpaid() - self.moved.written_off).at_least_zero()
     }
 
     /// Why it is not covered; `None` when it is.
@@ -140,7 +150,7 @@ impl Ledger {
             None => Period::of_year(year).filter(|p| *p <= until).filter(in_scheme).collect(),
         };
         let (Some(first), Some(last)) = (months.first().copied(), months.last().copied()) else {
-            return Ok(Ledger { scheme, months, people: Vec::new(), sums: Vec::new() });
+            return Ok(Ledger { scheme, months, people: Vec::new(), sums: Vec::new(), moved: HashMap::new() });
         };
         let enrolments = enrolment::of_scheme(tx, agency, scheme_code).await?;
         let mut holds = hold::open_by_person(tx, agency).await?;
@@ -149,19 +159,22 @@ impl Ledger {
             traces.entry((trace.enrolment_no, trace.period)).or_default().push(trace);
         }
         let sums = cover::by_month(tx, agency, scheme_code, first, last).await?;
+        let by_month = recovery::by_month(tx, agency, scheme_code, first, last).await?;
+        let moved = recovery::moved(tx, agency).await?;
         let people = enrolments
             .into_iter()
             .map(|enrolment| {
                 let months = months.iter().map(|&period| {
                     let own = traces.remove(&(enrolment.no, period)).unwrap_or_default();
-                    person_month(&scheme, &enrolment, period, own)
+                    let moved = moved.get(&(enrolment.no, period)).copied().unwrap_or_default();
+                    person_month(&scheme, &enrolment, period, own, moved)
                 });
                 let months = months.collect();
                 let hold = holds.remove(&enrolment.beneficiary_no).map(|(hold, _)| hold);
                 PersonYear { enrolment, hold, months }
             })
             .collect();
-        Ok(Ledger { scheme, months, people, sums })
+        Ok(Ledger { scheme, months, people, sums, moved: by_month })
     }
 
     /// All people's entries of one month.
@@ -175,13 +188,20 @@ impl Ledger {
     }
 }
 
-fn person_month(scheme: &Scheme, enrolment: &Enrolment, period: Period, traces: Vec<Trace>) -> PersonMonth {
+fn person_month(
+    scheme: &Scheme,
+    enrolment: &Enrolment,
+    period: Period,
+    traces: Vec<Trace>,
+    moved: Moved,
+) -> PersonMonth {
     let sum = |wanted: fn(PaymentState) -> bool| traces.iter().filter(|t| wanted(t.state)).map(|t| t.amount).sum();
     PersonMonth {
         period,
         claim: claim(scheme, &enrolment.entitlement, period),
         credited: sum(|s| s == PaymentState::Credited),
         in_flight: sum(|s| s.covers() && s != PaymentState::Credited),
+        moved,
         traces,
     }
 }
@@ -208,6 +228,18 @@ pub struct MonthFigures {
     /// Returned after success, paid again or not.
     #[serde(rename = "returned_fen")]
     pub returned: Money,
+    /// Given back, or offset against other months.
+    #[serde(rename = "recovered_fen")]
+    pub recovered: Money,
+    /// Paid by offsetting what was overpaid in other months.
+    #[serde(rename = "offset_in_fen")]
+    pub offset_in: Money,
+    /// Written off, overpaid still or not.
+    #[serde(rename = "written_off_fen")]
+    pub written_off: Money,
+    /// Covered and not owed, less what was written off.
+    #[serde(rename = "to_recover_fen")]
+    pub to_recover: Money,
     /// Credited by a run of a later month.
     #[serde(rename = "back_pay_fen")]
     pub back_pay: Money,
@@ -239,9 +271,15 @@ pub struct ByReason {
 }
 
 impl MonthFigures {
-    /// claim + overpaid = credited + open + uncovered.
+    /// claim + overpaid = credited − recovered + offset in + open + uncovered.
     pub fn foots(&self) -> bool {
-        self.claim + self.overpaid == self.credited + self.open + self.uncovered
+        self.gap().is_zero()
+    }
+
+    /// By how much the two sides differ.
+    pub fn gap(&self) -> Money {
+        let there = self.credited - self.recovered + self.offset_in + self.open;
+        self.claim + self.overpaid - there - self.uncovered
     }
 }
 
@@ -258,8 +296,13 @@ impl Ledger {
                 PaymentState::Sent | PaymentState::Credited | PaymentState::Rejected | PaymentState::Returned
             )
         };
+        let moved = self.moved.get(&period).copied().unwrap_or_default();
         let mut figures = MonthFigures {
             period,
+            recovered: moved.recovered,
+            offset_in: moved.offset_in,
+            written_off: moved.written_off,
+            to_recover: Money::ZERO,
             claim_count: 0,
             claim: Money::ZERO,
             sent: sum(&|s| reached_a_file(s.state)),
@@ -277,6 +320,7 @@ impl Ledger {
             figures.claim += month.claim.amount();
             figures.claim_count += usize::from(!month.claim.amount().is_zero());
             figures.overpaid += month.overpaid();
+            figures.to_recover += month.to_recover();
             if let Claim::Suspended(amount, _) = month.claim {
                 figures.suspended += amount;
             }

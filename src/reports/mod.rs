@@ -14,6 +14,7 @@ pub mod payment_sheet;
 pub mod person;
 pub mod publicity;
 pub mod reconciliation;
+pub mod recoveries;
 pub mod render;
 pub mod roster;
 pub mod run_difference;
@@ -43,6 +44,7 @@ pub const REPORTS: &[Listed] = &[
         needs: "--run 批次（监督电话写在配置里；其余见 publicity export）",
     },
     Listed { code: "month", title: "月度发放情况表", needs: "--scheme 项目 --period 所属期" },
+    Listed { code: "recoveries", title: "多发追回台账", needs: "可加 --scheme 项目" },
     Listed {
         code: "year-end",
         title: "年终对账（指标、按月、人员、未发放成功、多发）",

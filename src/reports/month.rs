@@ -29,11 +29,13 @@ pub async fn month(office: &Office, scheme: &str, period: Period) -> Result<Repo
             vec!["  其中以后批次补发".into(), super::table::Value::Empty, figures.back_pay.into()],
             vec!["失败".into(), super::table::Value::Empty, figures.rejected.into()],
             vec!["退票".into(), super::table::Value::Empty, figures.returned.into()],
+            vec!["追回".into(), count(&ledger, |m| !m.moved.recovered.is_zero()).into(), figures.recovered.into()],
+            vec!["抵扣".into(), count(&ledger, |m| !m.moved.offset_in.is_zero()).into(), figures.offset_in.into()],
             vec!["在途".into(), count(&ledger, |m| !m.in_flight.is_zero()).into(), figures.open.into()],
             vec!["欠发".into(), count(&ledger, |m| !m.uncovered().is_zero()).into(), figures.uncovered.into()],
         ],
         total: None,
-        notes: vec!["应发 + 多发 = 成功 + 在途 + 欠发".into()],
+        notes: vec!["应发 + 多发 = 成功 − 追回 + 抵扣 + 在途 + 欠发".into()],
     };
     for by in &figures.uncovered_by {
         summary.rows.push(vec![format!("  {}", by.reason.title()).into(), by.count.into(), by.fen.into()]);

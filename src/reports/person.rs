@@ -105,7 +105,7 @@ impl Chapter {
             scheme: office.scheme(tx, code).await?.0,
             enrolment: enrolment::by_no(tx, agency, enrolment_no).await?,
             events: enrolment_event::events(tx, agency, enrolment_no).await?,
-            covers: cover::of_enrolment(tx, agency, enrolment_no).await?,
+            covers: cover::sent_of_enrolment(tx, agency, enrolment_no).await?,
             outcomes: payment::outcomes_of_enrolment(tx, agency, enrolment_no).await?,
             covered: cover::covered_of(tx, agency, enrolment_no).await?,
         })

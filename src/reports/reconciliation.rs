@@ -308,8 +308,8 @@ fn plan_against_claims(plan: &Plan, periods: &[MonthFigures], findings: &mut Vec
 fn month_differences(figures: &MonthFigures, findings: &mut Vec<Difference>) {
     let period = figures.period;
     if !figures.foots() {
-        let gap = figures.claim + figures.overpaid - figures.credited - figures.open - figures.uncovered;
-        let text = format!("{period}: 应发 + 多发 ≠ 成功 + 在途 + 欠发，差 {} 元", gap.grouped());
+        let gap = figures.gap();
+        let text = format!("{period}: 应发 + 多发 ≠ 成功 − 追回 + 抵扣 + 在途 + 欠发，差 {} 元", gap.grouped());
         findings.push(unexplained("PERIOD_DOES_NOT_FOOT", gap, text));
     }
     if !figures.open.is_zero() {
@@ -323,8 +323,17 @@ fn month_differences(figures: &MonthFigures, findings: &mut Vec<Difference>) {
         let text = format!("{period}: 欠发 {} 元（{}，{} 人）", by.fen.grouped(), by.reason.title(), by.count);
         findings.push(explained("UNCOVERED", by.fen, text));
     }
-    if !figures.overpaid.is_zero() {
-        let text = format!("{period}: 多发 {} 元，应追回", figures.overpaid.grouped());
-        findings.push(explained("OVERPAID", figures.overpaid, text));
+    if !figures.to_recover.is_zero() {
+        let text = format!("{period}: 多发 {} 元，应追回", figures.to_recover.grouped());
+        findings.push(explained("OVERPAID", figures.to_recover, text));
+    }
+    for (code, amount, word) in [
+        ("RECOVERED", figures.recovered, "多发已追回"),
+        ("OFFSET_IN", figures.offset_in, "以抵扣多发代替支付"),
+        ("WRITTEN_OFF", figures.overpaid - figures.to_recover, "多发已核销"),
+    ] {
+        if !amount.is_zero() {
+            findings.push(explained(code, amount, format!("{period}: {word} {} 元", amount.grouped())));
+        }
     }
 }

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 
 use super::ledger::{Ledger, PersonMonth, PersonYear};
 use super::reconciliation::{AppropriationYear, Reconciliation, SchemeYear, reconcile};
+use super::recoveries::{CaseFile, case_files, cases_sheet};
 use super::table::{Column, Report, Sheet, Value, wan_with_rounding};
 use crate::calculation::claim::Claim;
 use crate::domain::money::Money;
@@ -23,6 +24,7 @@ pub async fn year_end(office: &Office, scheme: &str, year: i32) -> Result<Report
     let reconciliation = reconcile(office, year, Some(scheme), None).await?;
     let mut tx = office.read().await?;
     let ledger = Ledger::read(&mut tx, office, scheme, year, None).await?;
+    let cases = case_files(&mut tx, office, Some(scheme)).await?;
     let today = office.business_date();
     let scheme_year = &reconciliation.schemes[0];
     let sheets = vec![
@@ -31,7 +33,8 @@ pub async fn year_end(office: &Office, scheme: &str, year: i32) -> Result<Report
         months_sheet(scheme_year),
         people_sheet(&ledger),
         failures_sheet(&ledger, today),
-        overpayments_sheet(&ledger),
+        overpayments_sheet(&ledger, &cases),
+        cases_sheet(&cases),
         differences_sheet(&reconciliation),
     ];
     let verdict = if reconciliation.balanced {
@@ -144,6 +147,8 @@ fn months_sheet(year: &SchemeYear) -> Sheet {
         Column::money("back_pay", "其中补发"),
         Column::money("rejected", "失败"),
         Column::money("returned", "退票"),
+        Column::money("recovered", "追回"),
+        Column::money("offset_in", "抵扣"),
         Column::money("open", "在途"),
         Column::money("uncovered", "欠发"),
         Column::money("overpaid", "多发"),
@@ -159,6 +164,8 @@ fn months_sheet(year: &SchemeYear) -> Sheet {
             f.back_pay.into(),
             f.rejected.into(),
             f.returned.into(),
+            f.recovered.into(),
+            f.offset_in.into(),
             f.open.into(),
             f.uncovered.into(),
             f.overpaid.into(),
@@ -167,7 +174,7 @@ fn months_sheet(year: &SchemeYear) -> Sheet {
     });
     let mut sheet = Sheet { name: "按月".into(), columns, rows: rows.collect(), total: None, notes: Vec::new() };
     sheet.total_of_columns("合计");
-    sheet.notes = vec!["应发 + 多发 = 成功 + 在途 + 欠发；失败和退票是发生额，补发成功后仍保留".into()];
+    sheet.notes = vec!["应发 + 多发 = 成功 − 追回 + 抵扣 + 在途 + 欠发；失败和退票是发生额，补发成功后仍保留".into()];
     sheet
 }
 
@@ -208,6 +215,15 @@ fn cell(month: &PersonMonth, person: &PersonYear) -> String {
     }
     if let Some(reason) = month.why_uncovered(person.hold.as_ref()) {
         return format!("欠{} {}", month.uncovered(), reason.title());
+    }
+    if !month.moved.recovered.is_zero() || !month.moved.offset_in.is_zero() {
+        let mut words = month.credited.to_string();
+        for (word, amount) in [(" 追回", month.moved.recovered), (" 抵扣", month.moved.offset_in)] {
+            if !amount.is_zero() {
+                words = format!("{words}{word}{amount}");
+            }
+        }
+        return words;
     }
     match month.claim {
         Claim::Due(_) => {
@@ -268,18 +284,29 @@ fn due_since(period: Period) -> NaiveDate {
     period.first_day()
 }
 
-fn overpayments_sheet(ledger: &Ledger) -> Sheet {
+/// 多发: every month that is or was overpaid, with what became of it.
+fn overpayments_sheet(ledger: &Ledger, cases: &[CaseFile]) -> Sheet {
     let columns = vec![
         Column::text("name", "姓名"),
         Column::text("citizen_number", "公民身份号码"),
         Column::text("period", "所属期"),
         Column::money("claim", "应发"),
-        Column::money("covered", "已发"),
+        Column::money("covered", "已发（减追回、加抵扣）"),
         Column::money("overpaid", "多发"),
+        Column::money("recovered", "已追回"),
+        Column::money("written_off", "核销"),
+        Column::money("to_recover", "待追回"),
+        Column::text("notice", "通知书号"),
         Column::text("reason", "原因"),
     ];
-    let rows = ledger.entries().filter(|(_, m)| !m.overpaid().is_zero()).map(|(person, month)| {
+    let was_overpaid =
+        |m: &PersonMonth| !m.overpaid().is_zero() || !m.moved.recovered.is_zero() || !m.moved.written_off.is_zero();
+    let rows = ledger.entries().filter(|(_, m)| was_overpaid(m)).map(|(person, month)| {
         let why = month.claim.reason();
+        let asks = |f: &&CaseFile| {
+            f.case.enrolment_no == person.enrolment.no && f.case.months.iter().any(|m| m.period == month.period)
+        };
+        let notices: Vec<&str> = cases.iter().filter(asks).map(|f| f.case.notice_no.as_str()).collect();
         vec![
             person.enrolment.name.clone().into(),
             person.enrolment.citizen_number.masked().into(),
@@ -287,6 +314,10 @@ fn overpayments_sheet(ledger: &Ledger) -> Sheet {
             month.claim.amount().into(),
             month.covered().into(),
             month.overpaid().into(),
+            month.moved.recovered.into(),
+            month.moved.written_off.into(),
+            month.to_recover().into(),
+            if notices.is_empty() { "尚未立案".to_string() } else { notices.join("、") }.into(),
             if why.is_empty() { "应发已减少".to_string() } else { why }.into(),
         ]
     });

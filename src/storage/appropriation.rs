@@ -21,7 +21,7 @@ statements! {
             reserved_fen = reserved_fen + $5, paid_fen = paid_fen + $6 \
             WHERE agency_code = $1 AND appropriation_no = $2 AND available_fen + $4 >= 0 AND reserved_fen + $5 >= 0 AND paid_fen + $6 >= 0";
     INSERT_POSTING = "INSERT INTO posting (agency_code, appropriation_no, posting_no, kind, amount_fen, document, run_no, file_no, \
-                      posted_on, event_no, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                      case_no, posted_on, event_no, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     POSTINGS = "SELECT posting_no, appropriation_no, kind, amount_fen, document, run_no, file_no, posted_on, note FROM posting \
                 WHERE agency_code = $1 ORDER BY posting_no";
     SUMS = "SELECT appropriation_no, kind, CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT), COUNT(*) FROM posting \
@@ -128,6 +128,8 @@ pub struct PostingReason<'a> {
     pub run_no: Option<i64>,
     /// Its file.
     pub file_no: Option<i64>,
+    /// Recovery case that gives it back.
+    pub case_no: Option<i64>,
     /// In words.
     pub note: &'a str,
 }
@@ -209,6 +211,7 @@ pub async fn post(
             reason.document,
             reason.run_no,
             reason.file_no,
+            reason.case_no,
             date_number(on),
             event_no,
             reason.note,

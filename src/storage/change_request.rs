@@ -1,4 +1,4 @@
-//! Changes and roster files that wait for a second person, or had one.
+//! Changes, roster files and write-offs that wait for a second person, or had one.
 
 use chrono::NaiveDate;
 
@@ -23,7 +23,7 @@ statements! {
 pub struct StoredRequest {
     /// 1, 2, 3 …
     pub request_no: i64,
-    /// `changes` or `roster`.
+    /// `changes`, `roster` or `write_off`.
     pub kind: String,
     /// Scheme; of changes of several schemes the first.
     pub scheme_code: String,
@@ -52,7 +52,7 @@ pub struct StoredRequest {
 pub struct NewRequest<'a> {
     /// Number within the agency.
     pub no: i64,
-    /// `changes` or `roster`.
+    /// `changes`, `roster` or `write_off`.
     pub kind: &'static str,
     /// Scheme.
     pub scheme_code: &'a str,

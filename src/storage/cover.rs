@@ -1,14 +1,18 @@
 //! Cover: which part of which claim is in flight or credited, and what became of it.
+//!
+//! The effective cover of a month is what payments put into it, less what was recovered from it, plus
+//! what was offset into it (see [`super::recovery`]).
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::engine::Tx;
 use super::error::StorageError;
 use super::payment::{ALL_LINES, Lines, outcome_kind};
-use super::period;
+use super::{period, recovery};
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, OutcomeKind, PaymentState};
 use crate::domain::period::Period;
+use crate::domain::recovery::{RunKey, Stretch};
 use crate::domain::run::Run;
 use crate::values;
 
@@ -62,13 +66,20 @@ statements! {
         " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 \
          GROUP BY c.period, r.first_period, r.run_no, r.status, f.status, o.kind \
          ORDER BY c.period, r.run_no, f.status, o.kind");
-    /// Months covered by more than was ever owed for them.
-    OVER_COVERED = concat!(
-        "SELECT c.enrolment_no, c.period, CAST(SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) AS BIGINT), \
-         MAX(c.claim_fen) FROM cover c ",
+    /// Months whose effective cover is more than was ever owed for them, or less than nothing.
+    WRONGLY_COVERED = concat!(
+        "SELECT x.enrolment_no, x.period, CAST(SUM(x.fen) AS BIGINT), MAX(x.claim_fen) FROM ( \
+         SELECT c.enrolment_no AS enrolment_no, c.period AS period, CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END AS fen, \
+         c.claim_fen AS claim_fen FROM cover c ",
         join_run!(), " ", join_failure!(),
-        " WHERE c.agency_code = $1 AND r.status <> 'cancelled' GROUP BY c.enrolment_no, c.period \
-         HAVING SUM(CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END) > MAX(c.claim_fen)");
+        " WHERE c.agency_code = $1 AND r.status <> 'cancelled' \
+         UNION ALL SELECT e.enrolment_no, e.period, CASE e.kind WHEN 'released' THEN e.amount_fen ELSE -e.amount_fen END, 0 \
+         FROM recovery_entry e LEFT JOIN run r ON r.agency_code = e.agency_code AND r.period = e.run_period AND r.run_no = e.run_no \
+         WHERE e.agency_code = $1 AND e.kind <> 'write_off' AND (r.status IS NULL OR r.status <> 'cancelled') \
+         UNION ALL SELECT e.to_enrolment_no, e.to_period, CASE e.kind WHEN 'released' THEN -e.amount_fen ELSE e.amount_fen END, e.claim_fen \
+         FROM recovery_entry e JOIN run r ON r.agency_code = e.agency_code AND r.period = e.run_period AND r.run_no = e.run_no \
+         WHERE e.agency_code = $1 AND r.status <> 'cancelled') x \
+         GROUP BY x.enrolment_no, x.period HAVING SUM(x.fen) NOT BETWEEN 0 AND MAX(x.claim_fen)");
     /// Months of which a payment failed, with the day of the last failure.
     FAILED = concat!(
         "SELECT c.enrolment_no, c.period, MAX(o.outcome_on) FROM cover c ",
@@ -76,12 +87,18 @@ statements! {
         " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NOT NULL \
          GROUP BY c.enrolment_no, c.period");
     /// Every cover of one enrolment with its file and the day of the file's first answer.
-    OF_ENROLMENT = concat!(
+    SENT_OF_ENROLMENT = concat!(
         "SELECT c.period, c.amount_fen, r.run_code, c.run_period, c.run_no, c.line_no, r.status, f.status, o.kind, f.name, \
          (SELECT MIN(b.received_on) FROM bank_return b WHERE b.agency_code = f.agency_code AND b.period = f.period \
          AND b.run_no = f.run_no AND b.file_no = f.file_no AND b.kind = 'return') FROM cover c ",
         join_state!(),
         " WHERE c.agency_code = $1 AND c.enrolment_no = $2 ORDER BY c.period, r.run_no");
+    /// Payments of one enrolment, month by month, with what tells their state.
+    OF_ENROLMENT = concat!(
+        "SELECT c.period, c.run_period, c.run_no, c.amount_fen, p.offset_fen, r.status, f.status, o.kind FROM cover c \
+         JOIN payment p ON p.agency_code = c.agency_code AND p.period = c.run_period AND p.run_no = c.run_no AND p.line_no = c.line_no ",
+        join_state!(),
+        " WHERE c.agency_code = $1 AND c.enrolment_no = $2 ORDER BY c.run_no, c.period");
     COUNT = "SELECT COUNT(*) FROM cover WHERE agency_code = $1";
     /// Every cover of some months with what became of it.
     TRACES = concat!(
@@ -95,22 +112,59 @@ statements! {
 /// Covered amount by enrolment and month.
 pub type Covered = HashMap<i64, BTreeMap<Period, Money>>;
 
-/// In flight and credited together, per enrolment and month.
+/// Effective cover per enrolment of a scheme and month, in flight and credited together.
 ///
 /// # Errors
 /// The database's.
 pub async fn covered(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Covered, StorageError> {
     let rows: Vec<(i64, String)> = tx.fetch_all(COVERED, values![agency, scheme]).await?;
-    rows.into_iter().map(|(enrolment_no, months)| Ok((enrolment_no, parse_months(&months)?))).collect()
+    let parsed = rows.into_iter().map(|(enrolment_no, months)| Ok((enrolment_no, parse_months(&months)?)));
+    let mut covered = parsed.collect::<Result<Covered, StorageError>>()?;
+    // Those of other schemes are nobody's here.
+    for ((enrolment_no, month), moved) in recovery::moved(tx, agency).await? {
+        *covered.entry(enrolment_no).or_default().entry(month).or_default() += moved.offset_in - moved.recovered;
+    }
+    Ok(covered)
 }
 
-/// In flight and credited together of one enrolment, by month.
+/// Effective cover of one enrolment by month, in flight and credited together.
 ///
 /// # Errors
 /// The database's.
 pub async fn covered_of(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<BTreeMap<Period, Money>, StorageError> {
     let rows: Vec<(i64, i64)> = tx.fetch_all(COVERED_OF, values![agency, enrolment_no]).await?;
-    rows.into_iter().map(|(month, fen)| Ok((period("cover", month)?, Money(fen)))).collect()
+    let parsed = rows.into_iter().map(|(month, fen)| Ok((period("cover", month)?, Money(fen))));
+    let mut covered = parsed.collect::<Result<BTreeMap<_, _>, StorageError>>()?;
+    for ((no, month), moved) in recovery::moved(tx, agency).await? {
+        if no == enrolment_no {
+            *covered.entry(month).or_default() += moved.offset_in - moved.recovered;
+        }
+    }
+    Ok(covered)
+}
+
+type PaidRow = (i64, i64, i64, i64, i64, String, Option<String>, Option<String>);
+
+/// What payments credited to an enrolment, month by month, each where it lies in its run's money.
+///
+/// # Errors
+/// The database's.
+pub async fn credited_of(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<Stretch>, StorageError> {
+    let rows: Vec<PaidRow> = tx.fetch_all(OF_ENROLMENT, values![agency, enrolment_no]).await?;
+    let mut credited = Vec::new();
+    // One payment of a run has the enrolment's months one after another.
+    for payment in rows.chunk_by(|a, b| (a.1, a.2) == (b.1, b.2)) {
+        let mut at = Money(payment[0].4);
+        for (month, run_period, no, fen, _, run, file, outcome) in payment {
+            let amount = Money(*fen);
+            if payment_state(run, file.as_deref(), outcome.as_deref())? == PaymentState::Credited {
+                let run = RunKey { no: *no, period: period("run", *run_period)? };
+                credited.push(Stretch { period: period("cover", *month)?, run, at, amount });
+            }
+            at += amount;
+        }
+    }
+    Ok(credited)
 }
 
 fn parse_months(text: &str) -> Result<BTreeMap<Period, Money>, StorageError> {
@@ -333,8 +387,8 @@ struct SentRow(i64, i64, String, i64, i64, i64, String, Option<String>, Option<S
 ///
 /// # Errors
 /// The database's.
-pub async fn of_enrolment(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<SentCover>, StorageError> {
-    let rows: Vec<SentRow> = tx.fetch_all(OF_ENROLMENT, values![agency, enrolment_no]).await?;
+pub async fn sent_of_enrolment(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<SentCover>, StorageError> {
+    let rows: Vec<SentRow> = tx.fetch_all(SENT_OF_ENROLMENT, values![agency, enrolment_no]).await?;
     rows.into_iter()
         .map(|SentRow(month, fen, run_code, run_period, run_no, line_no, run, file, outcome, name, answered_on)| {
             let state = payment_state(&run, file.as_deref(), outcome.as_deref())?;
@@ -353,12 +407,13 @@ pub async fn of_enrolment(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Resul
         .collect()
 }
 
-/// Enrolment, month, cover and highest claim of months that were covered by more than was ever owed.
+/// Enrolment, month, effective cover and highest claim of months that are covered by more than was ever
+/// owed, or by less than nothing.
 ///
 /// # Errors
 /// The database's.
-pub async fn over_covered(tx: &mut Tx, agency: &str) -> Result<Vec<(i64, i64, i64, i64)>, StorageError> {
-    tx.fetch_all(OVER_COVERED, values![agency]).await
+pub async fn wrongly_covered(tx: &mut Tx, agency: &str) -> Result<Vec<(i64, i64, i64, i64)>, StorageError> {
+    tx.fetch_all(WRONGLY_COVERED, values![agency]).await
 }
 
 /// How many covers there are.

@@ -204,7 +204,9 @@ impl Database {
         };
         let newest = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
         match applied {
-            Ok((version, _)) if version == newest => Ok(()),
+            Ok((version, count)) if version == newest && usize::try_from(count) == Ok(MIGRATIONS.iter().count()) => {
+                Ok(())
+            }
             Ok((version, _)) if version > newest => Err(StorageError::NewerDatabase { found: version, known: newest }),
             // Behind, or the table is not there yet.
             _ => match self {

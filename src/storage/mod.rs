@@ -32,6 +32,7 @@ pub mod kept_file;
 pub mod payment;
 pub mod payment_file;
 pub mod publicity;
+pub mod recovery;
 pub mod roster_import;
 pub mod run;
 pub mod scheme;
@@ -54,6 +55,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("payment", payment::STATEMENTS),
         ("payment_file", payment_file::STATEMENTS),
         ("publicity", publicity::STATEMENTS),
+        ("recovery", recovery::STATEMENTS),
         ("roster_import", roster_import::STATEMENTS),
         ("run", run::STATEMENTS),
         ("scheme", scheme::STATEMENTS),

@@ -14,7 +14,7 @@ use crate::values;
 macro_rules! columns {
     () => {
         "period, run_no, run_code, scheme_code, scheme_version, kind, first_period, payment_count, \
-         total_fen, status, prepared_by, prepared_on, prepared_at, prepared_event_no, submitted_by, \
+         total_fen, offset_fen, status, prepared_by, prepared_on, prepared_at, prepared_event_no, submitted_by, \
          submitted_on, submitted_at, digest, reviewed_by, reviewed_on, reviewed_at, approved_by, \
          approved_on, approved_at, issued_by, issued_on, issued_at, closed_by, closed_on, closed_at, ended_by, \
          ended_on, ended_at, ended_reason"
@@ -23,8 +23,8 @@ macro_rules! columns {
 
 statements! {
     INSERT = "INSERT INTO run (agency_code, period, run_no, run_code, scheme_code, scheme_version, kind, first_period, payment_count, \
-              total_fen, status, prepared_by, prepared_on, prepared_at, prepared_event_no) \
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'prepared', $11, $12, $13, $14)";
+              total_fen, offset_fen, status, prepared_by, prepared_on, prepared_at, prepared_event_no) \
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'prepared', $12, $13, $14, $15)";
     BY_NO = concat!("SELECT ", columns!(), " FROM run WHERE agency_code = $1 AND period = $2 AND run_no = $3");
     BY_CODE = concat!("SELECT ", columns!(), " FROM run WHERE agency_code = $1 AND run_code = $2");
     LIST = concat!("SELECT ", columns!(), " FROM run WHERE agency_code = $1 AND (CAST($2 AS TEXT) IS NULL OR scheme_code = $2) ORDER BY run_no");
@@ -48,6 +48,7 @@ struct Row {
     first_period: i64,
     payment_count: i64,
     total_fen: i64,
+    offset_fen: i64,
     status: String,
     prepared_by: String,
     prepared_on: i64,
@@ -129,6 +130,7 @@ impl TryFrom<Row> for Run {
             periods: PeriodRange { first: period("run", row.first_period)?, last: period("run", row.period)? },
             payments: row.payment_count,
             total: Money(row.total_fen),
+            offset: Money(row.offset_fen),
             prepared: Signature { by: row.prepared_by, on: date("run", row.prepared_on)?, at: row.prepared_at },
             prepared_event_no: row.prepared_event_no,
             state,
@@ -155,6 +157,7 @@ pub async fn insert(tx: &mut Tx, agency: &str, run: &Run) -> Result<(), StorageE
             run.periods.first.number(),
             run.payments,
             run.total.fen(),
+            run.offset.fen(),
             &run.prepared.by,
             date_number(run.prepared.on),
             &run.prepared.at,

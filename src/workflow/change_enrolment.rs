@@ -136,25 +136,32 @@ async fn overpaid(step: &mut Step, scheme: &Scheme, enrolment: &Enrolment) -> Re
     Ok(payable(scheme, &enrolment.entitlement, &covered, last).overpaid)
 }
 
-async fn find(office: &Office, step: &mut Step, number: &str, scheme: Option<&str>) -> Result<Found, Failure> {
+/// Scheme and enrolment of a person, who must be named with the scheme when in several.
+pub(super) async fn enrolment_of(
+    step: &mut Step,
+    number: &str,
+    scheme: Option<&str>,
+) -> Result<(String, i64), Failure> {
     let number = CitizenNumber::parse_any(number, step.on)
         .map_err(|e| Failure::refused(e.code(), format!("公民身份号码: {e}")))?;
     let mut places = enrolment::of_person(&mut step.tx, &step.agency, number.as_str()).await?;
     if let Some(scheme) = scheme {
         places.retain(|(code, _)| code == scheme);
     }
-    let (scheme_code, enrolment_no) = match places.as_slice() {
-        [one] => one.clone(),
-        [] => {
-            return Err(Failure::refused("UNKNOWN_PERSON", format!("名册中没有 {number}"))
-                .hint("fafang roster list --scheme 项目 列出名册"));
-        }
+    match places.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(Failure::refused("UNKNOWN_PERSON", format!("名册中没有 {number}"))
+            .hint("fafang roster list --scheme 项目 列出名册")),
         several => {
             let codes: Vec<&str> = several.iter().map(|(code, _)| code.as_str()).collect();
-            return Err(Failure::refused("WHICH_SCHEME", format!("{number} 同时在 {} 中", codes.join("、")))
-                .hint("用 --scheme 指明是哪个项目"));
+            Err(Failure::refused("WHICH_SCHEME", format!("{number} 同时在 {} 中", codes.join("、")))
+                .hint("用 --scheme 指明是哪个项目"))
         }
-    };
+    }
+}
+
+async fn find(office: &Office, step: &mut Step, number: &str, scheme: Option<&str>) -> Result<Found, Failure> {
+    let (scheme_code, enrolment_no) = enrolment_of(step, number, scheme).await?;
     let (scheme, _) = office.scheme(&mut step.tx, &scheme_code).await?;
     let enrolment = enrolment::by_no(&mut step.tx, &step.agency, enrolment_no).await?;
     let facts = enrolment_event::facts(&mut step.tx, &step.agency, enrolment_no).await?;

@@ -10,12 +10,13 @@ use crate::domain::actor::Role;
 use crate::domain::appropriation::{Appropriation, Draw, PostingKind, draw_in_order};
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, Payment, frozen_digest};
+use crate::domain::recovery::Entry;
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
 use crate::office::Office;
 use crate::storage::appropriation::{self, PostingReason};
-use crate::storage::{cover, payment, run};
+use crate::storage::{cover, payment, recovery, run};
 
 /// What a decision did.
 #[derive(Debug, Clone)]
@@ -35,7 +36,9 @@ pub struct Frozen {
     pub payments: Vec<Payment>,
     /// What each covers, by line.
     pub covers: HashMap<i64, Vec<Cover>>,
-    /// SHA-256 over both.
+    /// What is offset beside them, in order.
+    pub offsets: Vec<Entry>,
+    /// SHA-256 over all of it.
     pub digest: String,
 }
 
@@ -46,22 +49,27 @@ pub struct Frozen {
 pub async fn verify_frozen(step: &mut Step, run: &Run) -> Result<Frozen, Failure> {
     let payments = payment::of_run(&mut step.tx, &step.agency, run).await?;
     let covers = cover::of_run(&mut step.tx, &step.agency, run).await?;
-    let digest = frozen_digest(&payments, &covers);
+    let offsets = recovery::offsets_of_run(&mut step.tx, &step.agency, run).await?;
+    let digest = frozen_digest(&payments, &covers, &offsets);
     let total: Money = payments.iter().map(|p| p.amount).sum();
+    let offset: Money = offsets.iter().map(|o| o.amount).sum();
     let count = i64::try_from(payments.len()).unwrap_or(i64::MAX);
-    let fits = count == run.payments && total == run.total && run.state.digest().is_none_or(|d| d == digest);
+    let sums_fit = count == run.payments && total == run.total && offset == run.offset;
+    let fits = sums_fit && run.state.digest().is_none_or(|d| d == digest);
     if fits {
-        return Ok(Frozen { payments, covers, digest });
+        return Ok(Frozen { payments, covers, offsets, digest });
     }
     Err(Failure::new(
         Kind::Internal,
         "RUN_TAMPERED",
         format!(
-            "批次 {} 的明细与提交时不一致: 登记 {} 笔 {} 元，现有 {count} 笔 {} 元",
+            "批次 {} 的明细与提交时不一致: 登记 {} 笔 {} 元、抵扣 {} 元，现有 {count} 笔 {} 元、抵扣 {} 元",
             run.code,
             run.payments,
             run.total.grouped(),
-            total.grouped()
+            run.offset.grouped(),
+            total.grouped(),
+            offset.grouped()
         ),
     )
     .hint("数据可能被程序以外的手段改动过，请停止支付并运行 fafang doctor"))
@@ -211,7 +219,7 @@ async fn reserve(step: &mut Step, run: &Run, scheme: &Scheme) -> Result<(Vec<Dra
     let all = appropriation::list(&mut step.tx, &step.agency).await?;
     let usable = usable(all, run, scheme, step.on.year());
     let available: Vec<(i64, Money)> = usable.iter().map(|a| (a.no, a.available)).collect();
-    let draws = draw_in_order(&available, run.total).map_err(|missing| {
+    let draws = draw_in_order(&available, run.needs()).map_err(|missing| {
         let have: Money = available.iter().map(|(_, m)| *m).sum();
         let list: Vec<String> =
             usable.iter().map(|a| format!("{} 可用 {} 元", a.document, a.available.grouped())).collect();
@@ -225,7 +233,7 @@ async fn reserve(step: &mut Step, run: &Run, scheme: &Scheme) -> Result<(Vec<Dra
             format!(
                 "批次 {} 需要 {} 元，指标可用 {} 元，缺 {} 元（{list}）",
                 run.code,
-                run.total.grouped(),
+                run.needs().grouped(),
                 have.grouped(),
                 missing.grouped()
             ),

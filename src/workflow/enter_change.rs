@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::change_enrolment::{Changed, apply};
 use super::import_roster::{self, Imported};
+use super::recover::{self, Recovery, WriteOff};
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::change::Change;
@@ -32,6 +33,8 @@ pub(super) enum Content {
     Changes(Vec<Change>),
     /// A kept roster file.
     Roster(import_roster::Request),
+    /// A write-off of what was overpaid.
+    WriteOff(WriteOff),
 }
 
 /// Enters one change.
@@ -158,6 +161,8 @@ pub enum Accepted {
     Changes(Vec<Changed>),
     /// A roster.
     Roster(Imported),
+    /// A write-off, with its case.
+    WriteOff(Recovery),
 }
 
 /// Accepts what another person asked for; it takes effect now.
@@ -186,6 +191,9 @@ pub async fn accept(office: &Office, request_no: i64) -> Result<Accepted, Failur
         }
         Content::Roster(request) => {
             Accepted::Roster(import_roster::accepted(office, &mut step, &request, &stored.made_by, &second).await?)
+        }
+        Content::WriteOff(asked) => {
+            Accepted::WriteOff(recover::write_off(office, &mut step, &asked, &stored.made_by, &second).await?)
         }
     };
     let (on, event_no) = (step.on, step.event_no);

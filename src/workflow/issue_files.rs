@@ -4,11 +4,12 @@
 //! payment that a hold or a stop has overtaken is withheld, and its money released. So cover never
 //! exceeds claim at the moment of sending.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 
 use super::decide_run::{Frozen, post_or_inconsistent, verify_frozen};
+use super::offset;
 use super::step::Step;
 use crate::calculation::claim::claim;
 use crate::domain::actor::Role;
@@ -16,7 +17,7 @@ use crate::domain::appropriation::{PostingKind, split_over_draws};
 use crate::domain::bank::{Layout, ReasonClass};
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, OutcomeKind, Payment, PaymentRef, frozen_digest};
-use crate::domain::period::{PeriodRange, date_number};
+use crate::domain::period::{Period, PeriodRange, date_number};
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
@@ -58,6 +59,8 @@ pub struct Issued {
     pub files: Vec<IssuedFile>,
     /// Payments left out this time.
     pub withheld: Vec<Withheld>,
+    /// Offset against what was overpaid, and left open after all.
+    pub offset: (Money, Money),
     /// True when the files had been issued before: these are the same bytes.
     pub again: bool,
 }
@@ -73,18 +76,19 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
     if run.state.issued().is_some() {
         let files = kept_files(&mut step, &run).await?;
         step.finish(code, json!({ "again": true, "files": files.len() })).await?;
-        return Ok(Issued { run, files, withheld: Vec::new(), again: true });
+        return Ok(Issued { run, files, withheld: Vec::new(), offset: (Money::ZERO, Money::ZERO), again: true });
     }
     let from = run.state.clone();
     let run = run.issue(step.signature())?;
     let frozen = verify_frozen(&mut step, &run).await?;
-    let withheld = withhold(office, &mut step, &run, &frozen).await?;
+    let (withheld, left) = withhold(office, &mut step, &run, &frozen).await?;
     let left_out: HashSet<i64> = withheld.iter().map(|w| w.line_no).collect();
     let sent: Vec<&Payment> = frozen.payments.iter().filter(|p| !left_out.contains(&p.line_no)).collect();
     if sent.is_empty() {
         return Err(Failure::refused("ALL_WITHHELD", format!("批次 {code} 的明细全部被暂缓，没有可以报盘的"))
             .hint("用 fafang run cancel 作废批次"));
     }
+    let offsets = offset::book(office, &mut step, &run, &frozen.offsets, &left).await?;
     let files = write_files(office, &mut step, &run, &sent, &frozen.covers).await?;
     if !run::move_from(&mut step.tx, &step.agency, &run, &from).await? {
         return Err(Failure::conflict("RUN_MOVED", format!("批次 {code} 刚被其他人处理过")));
@@ -93,8 +97,11 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
         .iter()
         .map(|f| json!({ "name": f.file.name, "rows": f.file.row_count, "total_fen": f.file.total_fen, "digest": f.file.digest }))
         .collect();
-    step.finish(code, json!({ "files": list, "withheld": withheld.len() })).await?;
-    Ok(Issued { run, files, withheld, again: false })
+    offset::close_settled(office, &mut step, &frozen.offsets).await?;
+    let detail =
+        json!({ "files": list, "withheld": withheld.len(), "offset_fen": offsets.0, "offset_released_fen": offsets.1 });
+    step.finish(code, detail).await?;
+    Ok(Issued { run, files, withheld, offset: offsets, again: false })
 }
 
 async fn kept_files(step: &mut Step, run: &Run) -> Result<Vec<IssuedFile>, Failure> {
@@ -106,25 +113,37 @@ async fn kept_files(step: &mut Step, run: &Run) -> Result<Vec<IssuedFile>, Failu
     Ok(files)
 }
 
-/// Finds what must not be sent any more, records it and releases its money.
-async fn withhold(office: &Office, step: &mut Step, run: &Run, frozen: &Frozen) -> Result<Vec<Withheld>, Failure> {
+/// Finds what must not be sent any more, records it and releases its money; with everyone, by enrolment,
+/// whose offsets are left out too.
+async fn withhold(
+    office: &Office,
+    step: &mut Step,
+    run: &Run,
+    frozen: &Frozen,
+) -> Result<(Vec<Withheld>, HashMap<i64, String>), Failure> {
     let (scheme, version) = office.scheme(&mut step.tx, &run.scheme_code).await?;
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
     let overtaken = overtaken(step, run, &scheme, version, frozen).await?;
+    let mut left: HashMap<i64, String> = overtaken;
+    for target in frozen.offsets.iter().filter_map(|o| o.target) {
+        let person = enrolment::by_no(&mut step.tx, &step.agency, target.enrolment_no).await?;
+        if let Some((hold, _)) = holds.get(&person.beneficiary_no) {
+            left.insert(target.enrolment_no, format!("暂停支付: {}", hold.reason.title()));
+        }
+    }
     let (mut withheld, mut stretches) = (Vec::new(), Vec::new());
     for payment in &frozen.payments {
-        let reason = match holds.get(&payment.beneficiary_no) {
-            Some((hold, _)) => Some(format!("暂停支付: {}", hold.reason.title())),
-            None => overtaken.get(&payment.enrolment_no).cloned(),
-        };
-        if let Some(reason) = reason {
+        if let Some((hold, _)) = holds.get(&payment.beneficiary_no) {
+            left.insert(payment.enrolment_no, format!("暂停支付: {}", hold.reason.title()));
+        }
+        if let Some(reason) = left.get(&payment.enrolment_no).cloned() {
             let Payment { line_no, amount, .. } = *payment;
             withheld.push(Withheld { line_no, name: payment.name.clone(), amount, reason });
             stretches.push((payment.offset, amount));
         }
     }
     if withheld.is_empty() {
-        return Ok(withheld);
+        return Ok((withheld, left));
     }
     let outcomes = withheld.iter().map(|w| NewOutcome {
         line_no: w.line_no,
@@ -140,7 +159,7 @@ async fn withhold(office: &Office, step: &mut Step, run: &Run, frozen: &Frozen) 
     payment::insert_outcomes(&mut step.tx, &step.agency, run, None, outcomes, step.event_no).await?;
     let reason = PostingReason { run_no: Some(run.no), note: "报盘时暂缓", ..PostingReason::default() };
     move_money(step, run, PostingKind::Release, &stretches, &reason).await?;
-    Ok(withheld)
+    Ok((withheld, left))
 }
 
 /// Enrolments whose cover now exceeds their claim, with the reason, looked at only where something
@@ -151,24 +170,30 @@ async fn overtaken(
     scheme: &Scheme,
     version: i64,
     frozen: &Frozen,
-) -> Result<BTreeMap<i64, String>, Failure> {
+) -> Result<HashMap<i64, String>, Failure> {
     let everyone = version != run.scheme_version;
     let mut changed: Vec<_> = enrolment::of_scheme(&mut step.tx, &step.agency, &run.scheme_code).await?;
     changed.retain(|e| everyone || e.changed_event_no > run.prepared_event_no);
-    let mut found = BTreeMap::new();
+    let mut found = HashMap::new();
     if changed.is_empty() {
         return Ok(found);
     }
     let covered = cover::covered(&mut step.tx, &step.agency, &run.scheme_code).await?;
-    let line_of: BTreeMap<i64, i64> = frozen.payments.iter().map(|p| (p.enrolment_no, p.line_no)).collect();
+    let mut months_of: HashMap<i64, BTreeSet<Period>> = HashMap::new();
+    for payment in &frozen.payments {
+        let covers = frozen.covers.get(&payment.line_no).into_iter().flatten();
+        months_of.entry(payment.enrolment_no).or_default().extend(covers.map(|c| c.period));
+    }
+    for target in frozen.offsets.iter().filter_map(|o| o.target) {
+        months_of.entry(target.enrolment_no).or_default().insert(target.period);
+    }
     for person in &changed {
-        let months = line_of.get(&person.no).and_then(|line| frozen.covers.get(line));
-        for month in months.into_iter().flatten() {
-            let now = claim(scheme, &person.entitlement, month.period);
-            let cover = covered.get(&person.no).and_then(|m| m.get(&month.period)).copied().unwrap_or_default();
+        for period in months_of.get(&person.no).into_iter().flatten() {
+            let now = claim(scheme, &person.entitlement, *period);
+            let cover = covered.get(&person.no).and_then(|m| m.get(period)).copied().unwrap_or_default();
             if cover > now.amount() {
                 let why = if now.reason().is_empty() { "应发已减少".to_string() } else { now.reason() };
-                found.insert(person.no, format!("{} {why}", month.period));
+                found.insert(person.no, format!("{period} {why}"));
             }
         }
     }
@@ -214,7 +239,7 @@ async fn write_files(
         let count = parts.len();
         for (part, rows) in (1..).zip(parts) {
             let file_no = i64::try_from(files.len() + 1).unwrap_or(i64::MAX);
-            let payments_digest = frozen_digest(rows.iter().copied(), covers);
+            let payments_digest = frozen_digest(rows.iter().copied(), covers, &[]);
             files.push(write_file(step, run, layout, (part, count), file_no, rows, payments_digest).await?);
         }
     }

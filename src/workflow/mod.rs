@@ -17,6 +17,8 @@
 //! | `take_return` | issued → issued or settled, money paid or released | finance |
 //! | `decide_run::close` | settled → closed | finance |
 //! | `explain_finding` | – | finance |
+//! | `recover::open`, `plan`, `request_write_off` | – | maker; an approver accepts the write-off |
+//! | `recover::repay` | – | finance |
 //!
 //! [`step::Step`] is the only door to a writing transaction, and leaving it through
 //! [`step::Step::finish`] writes the audit event: no step can forget it.
@@ -30,8 +32,10 @@ pub mod import_roster;
 pub mod issue_files;
 pub mod load_budget;
 pub mod load_scheme;
+mod offset;
 pub mod prepare_run;
 pub mod publish;
+pub mod recover;
 pub mod register;
 mod roster_difference;
 pub mod step;

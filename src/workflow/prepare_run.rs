@@ -1,22 +1,25 @@
 //! Prepares a run: claims minus cover, for every month up to the given one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
+use super::offset;
 use super::step::Step;
 use crate::calculation::payable::{Overpaid, payable};
+use crate::calculation::recovery::{Deduction, deduct};
 use crate::domain::actor::Role;
 use crate::domain::enrolment::Enrolment;
 use crate::domain::hold::Hold;
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, Payment};
-use crate::domain::period::PeriodRange;
+use crate::domain::period::{Period, PeriodRange};
 use crate::domain::run::{Run, RunKind, RunState};
 use crate::domain::scheme::{Release, Scheme};
 use crate::failure::Failure;
 use crate::office::Office;
-use crate::storage::{counter, cover, enrolment, hold, payment, run};
+use crate::storage::recovery::Moved;
+use crate::storage::{counter, cover, enrolment, hold, payment, recovery, run};
 
 /// A person with something that a clerk must see.
 #[derive(Debug, Clone)]
@@ -40,6 +43,10 @@ pub struct Prepared {
     pub held: Vec<Flagged<(Hold, Money)>>,
     /// Months with more covered than owed.
     pub overpaid: Vec<Flagged<Overpaid>>,
+    /// Those of them that no open case asks back and nobody has written off.
+    pub without_case: Vec<Flagged<Overpaid>>,
+    /// What is paid by offsetting what was overpaid before.
+    pub offsets: Vec<Flagged<Deduction>>,
     /// Things to know.
     pub notices: Vec<String>,
 }
@@ -65,22 +72,35 @@ pub async fn prepare_run(
     }
     let mut covered = cover::covered(&mut step.tx, &step.agency, scheme_code).await?;
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
+    let mut debts = offset::debts(office, &mut step, scheme_code, &enrolments).await?;
+    let asked_back = AskedBack::read(&mut step).await?;
     let mut lines: Vec<(&Enrolment, Vec<Cover>)> = Vec::with_capacity(enrolments.len());
-    let (mut held, mut overpaid) = (Vec::new(), Vec::new());
+    let (mut held, mut overpaid, mut without_case, mut offsets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for person in &enrolments {
         let months: BTreeMap<_, _> = covered.remove(&person.no).unwrap_or_default();
         let result = payable(&scheme, &person.entitlement, &months, periods.last);
         overpaid.extend(result.overpaid.iter().map(|o| flag(person, *o)));
+        let unasked = result.overpaid.iter().filter(|o| !asked_back.holds(person.no, o));
+        without_case.extend(unasked.map(|o| flag(person, *o)));
         if result.covers.is_empty() {
             continue;
         }
-        match holds.get(&person.beneficiary_no) {
-            Some((hold, _)) => held.push(flag(person, (hold.clone(), result.total()))),
-            None => lines.push((person, result.covers)),
+        if let Some((hold, _)) = holds.get(&person.beneficiary_no) {
+            held.push(flag(person, (hold.clone(), result.total())));
+            continue;
+        }
+        let mut covers = result.covers;
+        for debt in debts.get_mut(&person.no).into_iter().flatten() {
+            offsets.extend(deduct(&mut covers, debt).into_iter().map(|d| (person, d)));
+        }
+        // A payment of nothing is none.
+        if !covers.is_empty() {
+            lines.push((person, covers));
         }
     }
+    let offset: Money = offsets.iter().map(|(_, d)| d.amount).sum();
     if lines.is_empty() {
-        return Err(nothing_payable(&runs, periods, &held));
+        return Err(nothing_payable(&runs, periods, &held, offset));
     }
     check_banks(office, &lines)?;
     // By bank, so that a file is a stretch of lines; within a bank in roster order.
@@ -97,20 +117,44 @@ pub async fn prepare_run(
         periods,
         payments: count,
         total,
+        offset,
         prepared: step.signature(),
         prepared_event_no: step.event_no,
         state: RunState::Prepared { sent_back: None },
     };
     run::insert(&mut step.tx, &step.agency, &run).await?;
     payment::insert(&mut step.tx, &step.agency, &run, &payments).await?;
+    let numbered: Vec<(i64, Deduction)> = offsets.iter().map(|(person, d)| (person.no, *d)).collect();
+    offset::store(&mut step, &run, &numbered).await?;
     let back_pay = back_pay(&payments, periods);
     let notices = notices(office, periods);
     let detail = json!({
         "payments": count, "total_fen": total.fen(), "scheme_version": version, "kind": kind.code(),
-        "held": held.len(), "overpaid": overpaid.len(),
+        "held": held.len(), "overpaid": overpaid.len(), "offset_fen": offset.fen(),
     });
+    let offsets = offsets.iter().map(|(person, d)| flag(person, *d)).collect();
     step.finish(&run.code, detail).await?;
-    Ok(Prepared { run, back_pay, held, overpaid, notices })
+    Ok(Prepared { run, back_pay, held, overpaid, without_case, offsets, notices })
+}
+
+/// Overpaid months that somebody has dealt with.
+struct AskedBack {
+    open: HashSet<(i64, Period)>,
+    moved: HashMap<(i64, Period), Moved>,
+}
+
+impl AskedBack {
+    async fn read(step: &mut Step) -> Result<AskedBack, Failure> {
+        let cases = recovery::cases(&mut step.tx, &step.agency).await?;
+        let open = cases.iter().filter(|c| c.closed.is_none());
+        let open = open.flat_map(|c| c.months.iter().map(|m| (c.enrolment_no, m.period))).collect();
+        Ok(AskedBack { open, moved: recovery::moved(&mut step.tx, &step.agency).await? })
+    }
+
+    fn holds(&self, enrolment_no: i64, month: &Overpaid) -> bool {
+        let key = (enrolment_no, month.period);
+        self.open.contains(&key) || self.moved.get(&key).is_some_and(|m| m.written_off >= month.amount())
+    }
 }
 
 fn flag<T>(person: &Enrolment, what: T) -> Flagged<T> {
@@ -148,10 +192,14 @@ fn is_cancelled(run: &Run) -> bool {
     matches!(run.state, RunState::Cancelled(..))
 }
 
-fn nothing_payable(runs: &[Run], periods: PeriodRange, held: &[Flagged<(Hold, Money)>]) -> Failure {
+fn nothing_payable(runs: &[Run], periods: PeriodRange, held: &[Flagged<(Hold, Money)>], offset: Money) -> Failure {
     let mut message = format!("截至 {} 没有应付而未付的金额", periods.last);
     if let Some(last) = runs.iter().rev().find(|r| !is_cancelled(r) && r.periods.last >= periods.last) {
         message = format!("{message}；批次 {} 由 {} 计算，{}", last.code, last.prepared, last.state.sentence());
+    }
+    if !offset.is_zero() {
+        message =
+            format!("{message}；应付的 {} 元全部用于抵扣，没有要发的明细，留待有明细的批次抵扣", offset.grouped());
     }
     let mut failure = Failure::refused("NOTHING_PAYABLE", message);
     if !held.is_empty() {

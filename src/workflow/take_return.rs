@@ -4,7 +4,7 @@
 //! each row is matched by payment reference and compared; what does not fit becomes a finding and
 //! is neither success nor failure. Only a positive failure makes money payable again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
@@ -26,7 +26,7 @@ use crate::storage::cover::payment_state;
 use crate::storage::finding::{self, NewFinding};
 use crate::storage::payment::{NewOutcome, Outcomes};
 use crate::storage::payment_file::{NewReturn, PaymentFile, Tally};
-use crate::storage::{cover, hold, kept_file, payment, payment_file, run};
+use crate::storage::{cover, hold, kept_file, payment, payment_file, recovery, run};
 
 /// What an answer did.
 #[derive(Debug, Clone)]
@@ -75,13 +75,14 @@ pub async fn take_return(office: &Office, kind: AnswerKind, name: &str, bytes: &
     let mut payments = payment::of_lines(&mut step.tx, &step.agency, &run, lines).await?;
     payments.retain(|p| !is_withheld(p, &outcomes));
     verify_sent(&mut step, &run, &file, &payments).await?;
+    let recovered = recovery::recovered_of_run(&mut step.tx, &step.agency, &run).await?;
     let layout = office.banks.layout(&file.layout_code);
     let mut matching =
         Matching { agency: &step.agency, run: &run, file: &file, layout, on: step.on, result: Effect::default() };
     let rows = matching.by_line(&answer, &payments);
     match kind {
         AnswerKind::Return => matching.take_rows(&rows, &payments, &outcomes)?,
-        AnswerKind::LateReturn => matching.take_late_rows(&rows, &payments, &outcomes)?,
+        AnswerKind::LateReturn => matching.take_late_rows(&rows, &payments, &outcomes, &recovered)?,
     }
     let result = matching.result;
     let taken = store(&mut step, &run, &file, kind, (name, bytes, &digest), answer.rows.len(), result).await?;
@@ -103,7 +104,7 @@ fn is_withheld(payment: &Payment, outcomes: &Outcomes) -> bool {
 async fn verify_sent(step: &mut Step, run: &Run, file: &PaymentFile, payments: &[Payment]) -> Result<(), Failure> {
     let lines = (file.first_line_no, file.last_line_no);
     let covers = cover::of_lines(&mut step.tx, &step.agency, run, lines).await?;
-    if frozen_digest(payments, &covers) == file.payments_digest {
+    if frozen_digest(payments, &covers, &[]) == file.payments_digest {
         return Ok(());
     }
     Err(Failure::new(
@@ -402,11 +403,19 @@ impl<'a> Matching<'a> {
         rows: &BTreeMap<i64, Vec<&'a AnswerRow>>,
         payments: &[Payment],
         outcomes: &Outcomes,
+        recovered: &HashSet<i64>,
     ) -> Result<(), Failure> {
         for payment in payments {
             let Some(rows) = rows.get(&payment.line_no) else { continue };
             let state = self.state(payment, outcomes)?;
             match (state, self.verdict(payment, rows)) {
+                (PaymentState::Credited, Verdict::Returned(_)) if recovered.contains(&payment.enrolment_no) => {
+                    // The same fen cannot come back twice: a person must find out which of the two it was.
+                    let reference = payment_row(self.agency, self.run, payment).payment_ref;
+                    let message =
+                        format!("明细 {reference} 的钱已经追回（或正在抵扣），又有退票，没有改动；请核实退款与退票");
+                    self.finding("LATE_RETURN_RECOVERED", Some(payment.line_no), payment.amount, message);
+                }
                 (PaymentState::Credited, Verdict::Returned(row)) => {
                     self.outcome(payment, outcomes, OutcomeKind::Returned, Some(row), &row.reason_text);
                     self.hold(payment, row, "退票");

@@ -8,6 +8,7 @@ mod files;
 mod money;
 mod person;
 mod publicity;
+mod recovery;
 mod returns;
 mod rosters;
 mod signatures;
