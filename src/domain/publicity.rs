@@ -193,7 +193,7 @@ pub struct Missing {
 }
 
 /// Whether one of the showings before the approval is of this list, lasted at least `needed` working
-/// days, first and last day counted, and ended before `today`. `None` when one did.
+/// days, first and last day counted, and ended before `today`. `None` when one did. Showings are not added up.
 ///
 /// # Errors
 /// When the calendar of a year on the way is missing.

@@ -15,7 +15,7 @@ use crate::domain::run::Run;
 use crate::values;
 
 statements! {
-    OF_RUN = "SELECT publicity_no, kind, place, from_date, to_date, objections, list_digest, row_count, total_fen, recorded_by, recorded_on \
+    OF_RUN = "SELECT publicity_no, kind, place, from_date, to_date, objections, list_digest, row_count AS line_count, total_fen, recorded_by, recorded_on \
               FROM publicity WHERE agency_code = $1 AND period = $2 AND run_no = $3 ORDER BY publicity_no";
     INSERT = "INSERT INTO publicity (agency_code, period, run_no, publicity_no, kind, place, from_date, to_date, objections, list_digest, \
               row_count, total_fen, recorded_by, recorded_on, event_no) \
@@ -34,7 +34,7 @@ struct Row {
     to_date: i64,
     objections: String,
     list_digest: String,
-    row_count: i64,
+    line_count: i64,
     total_fen: i64,
     recorded_by: String,
     recorded_on: i64,
@@ -52,7 +52,7 @@ impl TryFrom<Row> for Showing {
             to: date("publicity", row.to_date)?,
             objections: row.objections,
             list_digest: row.list_digest,
-            rows: row.row_count,
+            rows: row.line_count,
             total: Money(row.total_fen),
             recorded_by: row.recorded_by,
             recorded_on: date("publicity", row.recorded_on)?,

@@ -143,13 +143,12 @@ pub(super) async fn published_before(
 
 fn not_published(run: &Run, needed: i64, missing: &Missing) -> Failure {
     let Missing { days, until, nearest, other_list } = missing;
-    let found = match nearest {
-        Some(s) => format!("已登记 {} 至 {}，还差 {days} 个工作日，应公示到 {until}，期满次日起可以审批", s.from, s.to),
-        None => {
-            let found = if *other_list { "公示过的名单与现在的明细不同" } else { "没有公示记录" };
-            format!("{found}，还差 {days} 个工作日，今天开始的话应公示到 {until}，期满次日起可以审批")
-        }
+    let (found, begin) = match nearest {
+        Some(s) => (format!("已登记 {} 至 {}", s.from, s.to), ""),
+        None if *other_list => ("公示过的名单与现在的明细不同".to_string(), "今天开始的话"),
+        None => ("没有公示记录".to_string(), "今天开始的话"),
     };
+    let found = format!("{found}，还差 {days} 个工作日，{begin}应公示到 {until}，期满次日起可以审批");
     Failure::refused("NOT_PUBLISHED", format!("批次 {} 审批前须公示 {needed} 个工作日: {found}", run.code))
         .hint("用 fafang publicity export 导出公示名单，张贴后用 fafang publicity record --kind before 登记")
 }

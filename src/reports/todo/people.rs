@@ -114,7 +114,7 @@ impl OwedAgain {
         let regular = books.live_runs().filter(|r| r.scheme_code == scheme.code && r.kind == RunKind::Regular);
         let last = regular.map(|r| r.periods.last).max()?;
         Some(Todo {
-            what: format!("{}的失败或退票待补发，没有在任何批次里", named(&self.names)),
+            what: format!("{}的失败、退票或暂缓款待补发，没有在任何批次里", named(&self.names)),
             amount: Some(self.total),
             command: format!("fafang run prepare --scheme {} --period {last} --kind supplementary", scheme.code),
             ..Todo::new("OWED_AGAIN", &[Role::Maker], since, scheme.code.clone())

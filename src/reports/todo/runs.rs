@@ -2,7 +2,7 @@
 
 use super::{Books, Todo};
 use crate::domain::actor::Role;
-use crate::domain::publicity::{Missing, PublicityKind, list_digest, missing_before_approval};
+use crate::domain::publicity::{Missing, PublicityKind, Showing, list_digest, missing_before_approval};
 use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::storage::engine::Tx;
@@ -53,8 +53,8 @@ async fn before_approval(tx: &mut Tx, books: &Books<'_>, run: &Run) -> Result<Op
     let agency = books.office.agency_code.as_str();
     let days = books.scheme(&run.scheme_code).and_then(|s| s.publicity.days_before_approval);
     let Some(days) = days else { return Ok(None) };
-    let digest = list_digest(&publicity::list(tx, agency, run, PublicityKind::Before).await?);
     let showings = publicity::of_run(tx, agency, run).await?;
+    let digest = digest_if_shown(tx, books, run, &showings, PublicityKind::Before).await?;
     Ok(match missing_before_approval(&books.office.calendar, &showings, &digest, days, books.today) {
         Ok(missing) => missing.map(Unpublished::Missing),
         Err(missing) => Some(Unpublished::NoCalendar(Todo {
@@ -115,12 +115,25 @@ async fn signature(tx: &mut Tx, books: &Books<'_>, run: &Run, is_published: bool
     })
 }
 
+/// Digest of the list as it is now; the list is long, and not read where nothing was shown to compare it with.
+async fn digest_if_shown(
+    tx: &mut Tx,
+    books: &Books<'_>,
+    run: &Run,
+    showings: &[Showing],
+    kind: PublicityKind,
+) -> Result<String, Failure> {
+    if showings.iter().all(|s| s.kind != kind) {
+        return Ok(String::new());
+    }
+    Ok(list_digest(&publicity::list(tx, &books.office.agency_code, run, kind).await?))
+}
+
 async fn is_result_shown(tx: &mut Tx, books: &Books<'_>, run: &Run) -> Result<bool, Failure> {
     if !books.scheme(&run.scheme_code).is_some_and(|s| s.publicity.result) {
         return Ok(true);
     }
-    let agency = books.office.agency_code.as_str();
-    let digest = list_digest(&publicity::list(tx, agency, run, PublicityKind::Result).await?);
-    let showings = publicity::of_run(tx, agency, run).await?;
+    let showings = publicity::of_run(tx, &books.office.agency_code, run).await?;
+    let digest = digest_if_shown(tx, books, run, &showings, PublicityKind::Result).await?;
     Ok(showings.iter().any(|s| s.kind == PublicityKind::Result && s.list_digest == digest))
 }

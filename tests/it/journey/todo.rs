@@ -108,7 +108,7 @@ async fn what_the_bank_and_the_people_leave_behind_is_on_the_list_until_it_is_do
             (again[0].code, &*again[0].what, again[0].amount, &*again[0].command),
             (
                 "OWED_AGAIN",
-                &*format!("{}的失败或退票待补发，没有在任何批次里", people[0].name),
+                &*format!("{}的失败、退票或暂缓款待补发，没有在任何批次里", people[0].name),
                 Some(yuan(120)),
                 "fafang run prepare --scheme pochan1995 --period 2026-01 --kind supplementary"
             )
