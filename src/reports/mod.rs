@@ -13,6 +13,7 @@ pub mod month;
 pub mod payment_sheet;
 pub mod reconciliation;
 pub mod recoveries;
+pub mod recovery_notice;
 pub mod render;
 pub mod roster;
 pub mod run_difference;

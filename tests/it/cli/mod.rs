@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod crash;
+mod recovery;
 mod terminal;
 
 use std::path::{Path, PathBuf};
