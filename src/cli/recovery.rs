@@ -1,5 +1,7 @@
 //! `fafang recovery`: what was paid too much and how it comes back.
 
+use std::path::{Path, PathBuf};
+
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
@@ -7,7 +9,12 @@ use super::change::money;
 use super::{Answer, Desk, date_argument, exit_code};
 use crate::domain::money::Money;
 use crate::domain::recovery::Cause;
+use crate::exchange::folder;
+use crate::failure::Failure;
+use crate::reports::letter::Letter;
 use crate::reports::recoveries;
+use crate::reports::recovery_notice::notice;
+use crate::reports::render::{Format, RenderError, render_letter};
 use crate::workflow::recover::{self, Recovery, Repaid, WriteOff};
 
 #[derive(Debug, clap::Subcommand)]
@@ -72,6 +79,17 @@ pub enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// 写出《追缴通知书》
+    Notice {
+        /// 案件编号
+        case: i64,
+        /// 写到文件 .pdf .html .txt
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// 退回期限
+        #[arg(long, value_parser = date_argument)]
+        deadline: Option<NaiveDate>,
+    },
     /// 显示一个案件: 各月和每一笔
     Show {
         /// 案件编号
@@ -109,9 +127,22 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
             );
         }
         Command::List { all } => desk.out.report(&recoveries::list(office, all).await?),
+        Command::Notice { case, out, deadline } => {
+            let letter = notice(office, case, deadline).await?;
+            write_letter(desk, &letter, &out)?;
+        }
         Command::Show { case } => desk.out.report(&recoveries::case(office, case).await?),
     }
     Ok(exit_code::DONE)
+}
+
+fn write_letter(desk: &Desk, letter: &Letter, path: &Path) -> Result<(), Failure> {
+    let name = path.to_string_lossy();
+    let format = Format::from_path(&name).ok_or(RenderError::NoLetter)?;
+    let file = render_letter(letter, format, &name)?;
+    folder::replace(path, &file.bytes)?;
+    desk.out.answer(|| json!({ "notice": letter.number, "files": [file.path] }), || format!("已写出 {}", file.path));
+    Ok(())
 }
 
 /// A case as a document.

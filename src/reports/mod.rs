@@ -15,6 +15,7 @@ pub mod person;
 pub mod publicity;
 pub mod reconciliation;
 pub mod recoveries;
+pub mod recovery_notice;
 pub mod render;
 pub mod roster;
 pub mod run_difference;

@@ -15,7 +15,7 @@ impl Desk {
 
     /// Kills the step before its commit (nothing happened) and after it (all of it happened).
     #[track_caller]
-    fn survives(&self, action: &str, who: &str, words: &[&str]) {
+    pub(super) fn survives(&self, action: &str, who: &str, words: &[&str]) {
         let before = self.events();
         self.dies(&format!("{action}:before-commit"), who, words);
         assert_eq!(self.events(), before, "{action}");

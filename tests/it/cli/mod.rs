@@ -4,6 +4,7 @@ mod bad_input;
 mod commands;
 mod crash;
 mod publicity;
+mod recovery;
 mod terminal;
 
 use std::path::{Path, PathBuf};
