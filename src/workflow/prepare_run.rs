@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::exclusion::hold_excluded;
 use super::step::Step;
 use crate::calculation::payable::{Overpaid, payable};
 use crate::domain::actor::Role;
@@ -64,6 +65,7 @@ pub async fn prepare_run(
             .hint("先运行 fafang roster import"));
     }
     let mut covered = cover::covered(&mut step.tx, &step.agency, scheme_code).await?;
+    hold_excluded(office, &mut step, &scheme, &enrolments, periods.last).await?;
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
     let mut lines: Vec<(&Enrolment, Vec<Cover>)> = Vec::with_capacity(enrolments.len());
     let (mut held, mut overpaid) = (Vec::new(), Vec::new());

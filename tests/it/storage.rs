@@ -172,9 +172,11 @@ fn the_first_migration_may_hold_many_statements_and_every_later_one_holds_one() 
     let mut files: Vec<_> = fs::read_dir("migrations").unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(files[0].ends_with("0001_the_office.sql"), "{files:?}");
-    for (number, path) in (1..).zip(&files) {
+    let mut numbers = BTreeMap::new();
+    for path in &files {
         let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(name.starts_with(&format!("{number:04}_")), "{name}: numbered without gaps");
+        let number: u32 = name.split_once('_').unwrap().0.parse().unwrap();
+        assert_eq!((name.find('_'), numbers.insert(number, name)), (Some(4), None), "{name}: a number of its own");
         let sql = fs::read_to_string(path).unwrap();
         let count = statements(&sql).len();
         assert!(count == 1 || number == 1, "{name}: {count} statements");
@@ -300,7 +302,10 @@ async fn opening_again_migrates_nothing_and_a_newer_database_is_refused() {
             .fetch_all("SELECT COUNT(*), CAST(MAX(version) AS BIGINT) FROM _sqlx_migrations", vec![])
             .await
             .unwrap();
-        assert_eq!(applied[0].0, applied[0].1);
+        let mut files: Vec<_> = fs::read_dir("migrations").unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        files.sort();
+        let newest: i64 = files.last().unwrap().to_str().unwrap()[..4].parse().unwrap();
+        assert_eq!(applied[0], (i64::try_from(files.len()).unwrap(), newest));
         let mut tx = again.write().await.unwrap();
         tx.execute("UPDATE _sqlx_migrations SET version = version + 1000", vec![]).await.unwrap();
         tx.commit().await.unwrap();

@@ -6,6 +6,7 @@
 
 pub mod changes;
 pub mod contents;
+pub mod lists;
 pub mod paper;
 pub mod schema;
 
