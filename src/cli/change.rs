@@ -363,7 +363,7 @@ async fn accepted(desk: &Desk, request: i64) -> Answer {
     Ok(exit_code::DONE)
 }
 
-fn document(changed: &Changed) -> serde_json::Value {
+pub(super) fn document(changed: &Changed) -> serde_json::Value {
     json!({
         "name": changed.name, "citizen_number": changed.citizen_number, "scheme": changed.scheme, "event": changed.event,
         "change": changed.what, "notices": changed.notices,
@@ -372,7 +372,7 @@ fn document(changed: &Changed) -> serde_json::Value {
     })
 }
 
-fn words(changed: &Changed) -> String {
+pub(super) fn words(changed: &Changed) -> String {
     let mut lines = vec![format!("{} {}: {}", changed.name, changed.citizen_number, changed.what)];
     lines.extend(changed.notices.iter().map(|notice| format!("  提示 {notice}")));
     for o in &changed.overpaid {

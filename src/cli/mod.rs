@@ -8,7 +8,9 @@ mod audit;
 mod backup;
 mod bank;
 mod budget;
+mod certify;
 mod change;
+mod comparison;
 mod demo;
 mod doctor;
 mod finding;
@@ -78,6 +80,12 @@ enum Command {
     /// 人员变更: 新增、停发、暂停、恢复、换账户、更正、认证、撤销、复核
     #[command(subcommand)]
     Change(change::Command),
+    /// 资格认证名单
+    #[command(subcommand)]
+    Certify(certify::Command),
+    /// 比对名单: 死亡、服刑、失踪、其他待遇；核实命中的人
+    #[command(subcommand)]
+    Comparison(comparison::Command),
     /// 暂停支付清单
     #[command(subcommand)]
     Hold(hold::Command),
@@ -165,6 +173,8 @@ async fn at_desk(command: Command, desk: &Desk) -> Answer {
         Command::Budget(command) => budget::run(command, desk).await,
         Command::Roster(command) => roster::run(command, desk).await,
         Command::Change(command) => change::run(command, desk).await,
+        Command::Certify(command) => certify::run(command, desk).await,
+        Command::Comparison(command) => comparison::run(command, desk).await,
         Command::Hold(command) => hold::run(command, desk).await,
         Command::Run(command) => run::run(command, desk).await,
         Command::Publicity(command) => publicity::run(command, desk).await,

@@ -13,7 +13,7 @@ use crate::reports::payment_sheet::{Numbers, payment_sheet};
 use crate::reports::publicity::{Notice, notice};
 use crate::reports::render::{Format, render};
 use crate::reports::table::Report;
-use crate::reports::{REPORTS, month, recoveries, year_end};
+use crate::reports::{REPORTS, certification, comparison, month, recoveries, screening, year_end};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -74,6 +74,9 @@ async fn build(args: &Args, desk: &Desk) -> Result<Report, Failure> {
             year_end::year_end(office, args.scheme.as_deref().ok_or_else(missing)?, args.year.ok_or_else(missing)?)
                 .await
         }
+        "screening" => screening::screening(office, args.scheme.as_deref()).await,
+        "certification" => certification::certification(office, args.scheme.as_deref().ok_or_else(missing)?).await,
+        "comparison" => comparison::hits(office, true).await,
         other => {
             Err(Failure::refused("UNKNOWN_REPORT", format!("没有报表 {other}")).hint("fafang report list 列出全部报表"))
         }

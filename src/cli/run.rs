@@ -12,7 +12,7 @@ use crate::reports::render::text;
 use crate::reports::run_difference::{RunDifference, run_difference};
 use crate::reports::runs;
 use crate::storage::publicity as storage_publicity;
-use crate::workflow::decide_run::{self, Decided};
+use crate::workflow::decide_run::{self, Decided, HeldPayment};
 use crate::workflow::prepare_run::{Prepared, prepare_run};
 
 #[derive(Debug, clap::Subcommand)]
@@ -235,6 +235,13 @@ fn decided(desk: &Desk, decided: &Decided) {
             document["already"] = json!(decided.already);
             document["reserved"] =
                 decided.drawn.iter().map(|(d, m)| json!({ "document": d, "amount_fen": m })).collect();
+            let held = |h: &HeldPayment| {
+                json!({
+                    "line_no": h.line_no, "name": h.name, "citizen_number": h.citizen_number,
+                    "reason": h.reason.code(), "amount_fen": h.amount,
+                })
+            };
+            document["held"] = decided.held.iter().map(held).collect();
             document
         },
         || {
@@ -247,6 +254,16 @@ fn decided(desk: &Desk, decided: &Decided) {
             lines.extend(
                 decided.drawn.iter().map(|(document, amount)| format!("  占用 {document} {} 元", amount.grouped())),
             );
+            lines.extend(decided.held.iter().map(|h| {
+                format!(
+                    "  第 {} 笔 {} {} {} 元: 计算之后暂停支付（{}），报盘时将暂缓",
+                    h.line_no,
+                    h.name,
+                    h.citizen_number,
+                    h.amount.grouped(),
+                    h.reason.title()
+                )
+            }));
             lines.join("\n")
         },
     );

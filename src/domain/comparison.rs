@@ -44,9 +44,65 @@ impl ComparisonKind {
         }
     }
 
+    /// What a list says of someone, in words: `2026-03-05 死亡`, `自 2025-03-01 至 2026-04-30 服刑`.
+    pub fn says(self, from: Option<NaiveDate>, to: Option<NaiveDate>) -> String {
+        let what = match self {
+            ComparisonKind::Death => "死亡",
+            ComparisonKind::Prison => "服刑",
+            ComparisonKind::Missing => "失踪",
+            ComparisonKind::PayList => "享受其他待遇",
+        };
+        match (self, from, to) {
+            (_, None, None) => format!("{what}，日期不详"),
+            (ComparisonKind::Death, Some(on), _) => format!("{on} {what}"),
+            (_, Some(from), None) => format!("自 {from} 起{what}"),
+            (_, Some(from), Some(to)) => format!("自 {from} 至 {to} {what}"),
+            (_, None, Some(to)) => format!("至 {to} {what}"),
+        }
+    }
+
     /// From the stored, typed or printed form.
     pub fn parse(text: &str) -> Option<ComparisonKind> {
         Self::ALL.into_iter().find(|kind| kind.code() == text || kind.title() == text)
+    }
+}
+
+/// What became of a hit: a person of the office on a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HitStatus {
+    /// Nobody has decided; the person is on hold.
+    Open,
+    /// The list is right: what follows was entered.
+    Confirmed,
+    /// The list is wrong, or means nothing for the benefit.
+    Dismissed,
+}
+
+impl HitStatus {
+    /// Every status.
+    pub const ALL: [HitStatus; 3] = [HitStatus::Open, HitStatus::Confirmed, HitStatus::Dismissed];
+
+    /// Stored form.
+    pub fn code(self) -> &'static str {
+        match self {
+            HitStatus::Open => "open",
+            HitStatus::Confirmed => "confirmed",
+            HitStatus::Dismissed => "dismissed",
+        }
+    }
+
+    /// Printed form.
+    pub fn title(self) -> &'static str {
+        match self {
+            HitStatus::Open => "待核实",
+            HitStatus::Confirmed => "已确认",
+            HitStatus::Dismissed => "已排除",
+        }
+    }
+
+    /// From the stored form.
+    pub fn parse(code: &str) -> Option<HitStatus> {
+        Self::ALL.into_iter().find(|status| status.code() == code)
     }
 }
 

@@ -190,6 +190,16 @@ impl Entitlement {
     }
 }
 
+/// The day of a registered death that was not undone.
+pub fn registered_death(facts: &[(i64, Fact)]) -> Option<NaiveDate> {
+    let is_undone = |no: i64| facts.iter().any(|(_, fact)| *fact == Fact::Undone(no));
+    let day = |fact: &Fact| match fact {
+        Fact::Stopped { on, reason: StopReason::Death, .. } => *on,
+        _ => None,
+    };
+    facts.iter().filter(|(no, _)| !is_undone(*no)).filter_map(|(_, fact)| day(fact)).min()
+}
+
 /// The entry in force in a month; the first one before its own month too.
 fn at<T>(timeline: &[(Period, T)], period: Period) -> Option<&(Period, T)> {
     timeline.iter().rev().find(|(from, _)| *from <= period).or(timeline.first())

@@ -6,6 +6,8 @@
 
 pub mod audit;
 pub mod budget;
+pub mod certification;
+pub mod comparison;
 pub mod doctor;
 pub mod ledger;
 pub mod letter;
@@ -20,6 +22,7 @@ pub mod render;
 pub mod roster;
 pub mod run_difference;
 pub mod runs;
+pub mod screening;
 pub mod table;
 pub mod todo;
 pub mod worklist;
@@ -50,5 +53,8 @@ pub const REPORTS: &[Listed] = &[
         code: "year-end",
         title: "年终对账（指标、按月、人员、未发放成功、多发）",
         needs: "--scheme 项目 --year 年度",
+    },
+    Listed {
+        code: "comparison", title: "比对命中及处理（名单、此后已发月数和金额）", needs: "不需要参数"
     },
 ];

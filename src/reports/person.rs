@@ -278,7 +278,7 @@ fn holds_sheet(holds: &[StoredHold], shown: &impl Fn(&str) -> String) -> Result<
     for h in holds {
         rows.push(vec![
             h.hold_no.into(),
-            hold::reason_class(&h.reason_class)?.title().into(),
+            hold::hold_reason(&h.reason_class)?.title().into(),
             shown(&h.note).into(),
             day_text(h.opened_on).into(),
             h.opened_by.clone().into(),

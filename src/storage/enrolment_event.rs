@@ -21,6 +21,9 @@ statements! {
     EVENTS = "SELECT seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, reason, evidence, old_value, new_value, \
               made_by, made_on, accepted_by FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2 ORDER BY seq_no";
     NEXT_SEQ = "SELECT COALESCE(MAX(seq_no), 0) + 1 FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2";
+    /// Changes of accounts that were there before; the account of an enrolment by hand is none.
+    ACCOUNT_CHANGES = "SELECT enrolment_no, made_by, made_on, accepted_by FROM enrolment_event \
+                       WHERE agency_code = $1 AND kind = 'account' AND old_value <> '' ORDER BY enrolment_no, seq_no";
     INSERT = "INSERT INTO enrolment_event (agency_code, enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, \
               reason, evidence, old_value, new_value, made_by, made_on, accepted_by, event_no) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
@@ -134,6 +137,31 @@ pub struct StoredEvent {
 /// The database's.
 pub async fn events(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<StoredEvent>, StorageError> {
     tx.fetch_all(EVENTS, values![agency, enrolment_no]).await
+}
+
+/// Who changed an account, and when.
+#[derive(Debug, Clone)]
+pub struct AccountChange {
+    /// Enrolment.
+    pub enrolment_no: i64,
+    /// Who changed it.
+    pub by: String,
+    /// Business date.
+    pub on: NaiveDate,
+    /// The second person, where there was one.
+    pub accepted_by: Option<String>,
+}
+
+/// Every change of an account, in order of enrolment and event.
+///
+/// # Errors
+/// The database's, or a stored value that cannot be.
+pub async fn account_changes(tx: &mut Tx, agency: &str) -> Result<Vec<AccountChange>, StorageError> {
+    let rows: Vec<(i64, String, i64, Option<String>)> = tx.fetch_all(ACCOUNT_CHANGES, values![agency]).await?;
+    let change = |(enrolment_no, by, on, accepted_by)| {
+        Ok(AccountChange { enrolment_no, by, on: date("enrolment_event", on)?, accepted_by })
+    };
+    rows.into_iter().map(change).collect()
 }
 
 /// An event to be stored.

@@ -7,8 +7,7 @@ use chrono::NaiveDate;
 use super::engine::Tx;
 use super::error::StorageError;
 use super::{counter, date};
-use crate::domain::bank::ReasonClass;
-use crate::domain::hold::Hold;
+use crate::domain::hold::{Hold, HoldReason};
 use crate::domain::period::date_number;
 use crate::values;
 
@@ -21,6 +20,8 @@ statements! {
                  WHERE agency_code = $1 AND beneficiary_no = $2 ORDER BY hold_no";
     CLEAR = "UPDATE hold SET cleared_on = $3, cleared_by = $4, cleared_event_no = $5, resolution = $6 \
              WHERE agency_code = $1 AND hold_no = $2 AND cleared_on IS NULL";
+    LAST_CLEARED = "SELECT beneficiary_no, MAX(cleared_event_no) FROM hold \
+                    WHERE agency_code = $1 AND reason_class = $2 AND cleared_on IS NOT NULL GROUP BY beneficiary_no";
 }
 
 #[derive(sqlx::FromRow)]
@@ -45,7 +46,7 @@ pub async fn insert(
     tx: &mut Tx,
     agency: &str,
     beneficiary_no: i64,
-    reason: ReasonClass,
+    reason: HoldReason,
     note: &str,
     by: &str,
     on: NaiveDate,
@@ -65,7 +66,7 @@ pub async fn open(tx: &mut Tx, agency: &str) -> Result<OpenHolds, StorageError> 
     let rows: Vec<Row> = tx.fetch_all(OPEN, values![agency]).await?;
     rows.into_iter()
         .map(|row| {
-            let reason = reason_class(&row.reason_class)?;
+            let reason = hold_reason(&row.reason_class)?;
             let opened_on = date("hold", row.opened_on)?;
             let hold = Hold { no: row.hold_no, beneficiary_no: row.beneficiary_no, reason, note: row.note, opened_on };
             Ok((hold, row.opened_event_no))
@@ -128,13 +129,19 @@ pub async fn clear(
     Ok(tx.execute(CLEAR, values![agency, hold_no, date_number(on), by, event_no, resolution]).await? == 1)
 }
 
-/// A stored reason class.
+/// When holds of a reason were last cleared, by person: the audit event.
+///
+/// # Errors
+/// The database's.
+pub async fn last_cleared(tx: &mut Tx, agency: &str, reason: HoldReason) -> Result<HashMap<i64, i64>, StorageError> {
+    let rows: Vec<(i64, i64)> = tx.fetch_all(LAST_CLEARED, values![agency, reason.code()]).await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// A stored reason.
 ///
 /// # Errors
 /// When the word is unknown.
-pub fn reason_class(code: &str) -> Result<ReasonClass, StorageError> {
-    ReasonClass::ALL
-        .into_iter()
-        .find(|class| class.code() == code)
-        .ok_or_else(|| StorageError::inconsistent("hold", code, "没有这种原因"))
+pub fn hold_reason(code: &str) -> Result<HoldReason, StorageError> {
+    HoldReason::parse(code).ok_or_else(|| StorageError::inconsistent("hold", code, "没有这种原因"))
 }

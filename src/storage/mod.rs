@@ -22,6 +22,7 @@ pub mod agency;
 pub mod appropriation;
 pub mod audit_event;
 pub mod change_request;
+pub mod comparison;
 pub mod counter;
 pub mod cover;
 pub mod enrolment;
@@ -45,6 +46,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("appropriation", appropriation::STATEMENTS),
         ("audit_event", audit_event::STATEMENTS),
         ("change_request", change_request::STATEMENTS),
+        ("comparison", comparison::STATEMENTS),
         ("counter", counter::STATEMENTS),
         ("cover", cover::STATEMENTS),
         ("enrolment", enrolment::STATEMENTS),

@@ -8,6 +8,8 @@ use super::publish::{published_before, published_result};
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::{Appropriation, Draw, PostingKind, draw_in_order};
+use crate::domain::citizen_number::CitizenNumber;
+use crate::domain::hold::HoldReason;
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, Payment, frozen_digest};
 use crate::domain::recovery::Entry;
@@ -16,7 +18,7 @@ use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
 use crate::office::Office;
 use crate::storage::appropriation::{self, PostingReason};
-use crate::storage::{cover, payment, recovery, run};
+use crate::storage::{cover, hold, payment, recovery, run};
 
 /// What a decision did.
 #[derive(Debug, Clone)]
@@ -27,6 +29,30 @@ pub struct Decided {
     pub already: bool,
     /// Appropriations drawn by an approval: document and amount.
     pub drawn: Vec<(String, Money)>,
+    /// Payments whose people were put on hold since the run was prepared: told at approval, and
+    /// withheld at issue unless the hold is cleared before.
+    pub held: Vec<HeldPayment>,
+}
+
+/// A payment of a person on hold.
+#[derive(Debug, Clone)]
+pub struct HeldPayment {
+    /// Line of the run.
+    pub line_no: i64,
+    /// Name.
+    pub name: String,
+    /// Masked citizen number.
+    pub citizen_number: String,
+    /// Amount.
+    pub amount: Money,
+    /// Why.
+    pub reason: HoldReason,
+}
+
+impl Decided {
+    fn of(run: Run, already: bool) -> Decided {
+        Decided { run, already, drawn: Vec::new(), held: Vec::new() }
+    }
 }
 
 /// A run's frozen payments, read whole and found unchanged.
@@ -77,7 +103,7 @@ pub async fn verify_frozen(step: &mut Step, run: &Run) -> Result<Frozen, Failure
 
 /// True, with the run, when this person already did exactly this.
 fn repeated(run: &Run, signed_by: Option<&str>, actor: &str) -> Option<Decided> {
-    (signed_by == Some(actor)).then(|| Decided { run: run.clone(), already: true, drawn: Vec::new() })
+    (signed_by == Some(actor)).then(|| Decided::of(run.clone(), true))
 }
 
 /// Someone else did it first: not a mistake of the clerk, so a conflict.
@@ -127,7 +153,7 @@ pub async fn submit(office: &Office, code: &str) -> Result<Decided, Failure> {
     let run = run.submit(step.signature(), digest.clone())?;
     store(&mut step, &run, &from).await?;
     step.finish(code, json!({ "digest": digest, "payments": run.payments, "total_fen": run.total.fen() })).await?;
-    Ok(Decided { run, already: false, drawn: Vec::new() })
+    Ok(Decided::of(run, false))
 }
 
 /// Reviews a submitted run.
@@ -150,7 +176,7 @@ pub async fn review(office: &Office, code: &str) -> Result<Decided, Failure> {
     let digest = verify_frozen(&mut step, &run).await?.digest;
     store(&mut step, &run, &from).await?;
     step.finish(code, json!({ "digest": digest })).await?;
-    Ok(Decided { run, already: false, drawn: Vec::new() })
+    Ok(Decided::of(run, false))
 }
 
 /// Approves a reviewed run and reserves its money in the same transaction.
@@ -176,15 +202,32 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
         )
         .hint("录入账户的人不能审批付款，请由其他审批人办理"));
     }
-    let digest = verify_frozen(&mut step, &run).await?.digest;
+    let Frozen { payments, digest, .. } = verify_frozen(&mut step, &run).await?;
+    let held = held(&mut step, &payments).await?;
     let (scheme, _) = office.scheme(&mut step.tx, &run.scheme_code).await?;
     published_before(office, &mut step, &run, &scheme).await?;
     let (draws, drawn) = reserve(&mut step, &run, &scheme).await?;
     appropriation::insert_draws(&mut step.tx, &step.agency, run.periods.last.number(), run.no, &draws).await?;
     store(&mut step, &run, &from).await?;
     let sources: Vec<_> = drawn.iter().map(|(d, m)| json!({ "document": d, "amount_fen": m.fen() })).collect();
-    step.finish(code, json!({ "digest": digest, "reserved": sources })).await?;
-    Ok(Decided { run, already: false, drawn })
+    step.finish(code, json!({ "digest": digest, "reserved": sources, "held": held.len() })).await?;
+    Ok(Decided { run, already: false, drawn, held })
+}
+
+/// Payments of people who are on hold by now; none was when the run was prepared.
+async fn held(step: &mut Step, payments: &[Payment]) -> Result<Vec<HeldPayment>, Failure> {
+    let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
+    let held = payments.iter().filter_map(|p| {
+        let (hold, _) = holds.get(&p.beneficiary_no)?;
+        Some(HeldPayment {
+            line_no: p.line_no,
+            name: p.name.clone(),
+            citizen_number: CitizenNumber::from_stored(p.citizen_number.clone()).masked(),
+            amount: p.amount,
+            reason: hold.reason,
+        })
+    });
+    Ok(held.collect())
 }
 
 /// Appropriations that a run may draw, in order.
@@ -277,7 +320,7 @@ pub async fn send_back(office: &Office, code: &str, reason: &str) -> Result<Deci
     let run = run.send_back(step.signature(), reason.to_string())?;
     store(&mut step, &run, &from).await?;
     step.finish(code, json!({ "reason": reason })).await?;
-    Ok(Decided { run, already: false, drawn: Vec::new() })
+    Ok(Decided::of(run, false))
 }
 
 /// Cancels a run before issue; reserved money becomes available again.
@@ -302,7 +345,7 @@ pub async fn cancel(office: &Office, code: &str, reason: &str) -> Result<Decided
     }
     store(&mut step, &run, &from).await?;
     step.finish(code, json!({ "reason": reason, "was": from.code() })).await?;
-    Ok(Decided { run, already: false, drawn: Vec::new() })
+    Ok(Decided::of(run, false))
 }
 
 /// Closes a settled run: all that the office had to do is done. Money that still comes back later is
@@ -327,7 +370,7 @@ pub async fn close(office: &Office, code: &str) -> Result<Decided, Failure> {
     published_result(&mut step, &run, &scheme).await?;
     store(&mut step, &run, &from).await?;
     step.finish(code, json!({ "payments": run.payments, "total_fen": run.total.fen() })).await?;
-    Ok(Decided { run, already: false, drawn: Vec::new() })
+    Ok(Decided::of(run, false))
 }
 
 /// Posts a movement that the books must be able to take; if they cannot, they are wrong.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::change_enrolment::{Changed, apply};
+use super::decide_hit;
 use super::import_roster::{self, Imported};
 use super::recover::{self, Recovery, WriteOff};
 use super::step::Step;
@@ -35,6 +36,8 @@ pub(super) enum Content {
     Roster(import_roster::Request),
     /// A write-off of what was overpaid.
     WriteOff(WriteOff),
+    /// What follows from a hit of a comparison list.
+    Comparison(decide_hit::Request),
 }
 
 /// Enters one change.
@@ -188,6 +191,9 @@ pub async fn accept(office: &Office, request_no: i64) -> Result<Accepted, Failur
                 changed.push(apply(office, &mut step, change, &stored.made_by, Some(&second)).await?);
             }
             Accepted::Changes(changed)
+        }
+        Content::Comparison(request) => {
+            Accepted::Changes(decide_hit::accepted(office, &mut step, &request, &stored.made_by, &second).await?)
         }
         Content::Roster(request) => {
             Accepted::Roster(import_roster::accepted(office, &mut step, &request, &stored.made_by, &second).await?)

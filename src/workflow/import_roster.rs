@@ -168,8 +168,8 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
         return Ok(imported);
     }
     let by = step.actor.name.clone();
-    let detail =
-        store(&mut step, &scheme, &plan, &read.people, &imported, (input.file_name, &digest), (&by, None)).await?;
+    let file = (input.file_name, digest.as_str());
+    let detail = store(&mut step, &scheme, &plan, &read.people, &mut imported, file, (&by, None)).await?;
     step.finish(&scheme.code, detail).await?;
     Ok(imported)
 }
@@ -198,9 +198,9 @@ pub(super) async fn accepted(
     let read = read(office, step, &scheme, &input).await.map_err(|rejected| rejected.failure)?;
     let plan = Plan::of(&scheme, &read.roster, &read.in_force, input.first, office.current_period());
     check_people_limit(&scheme, &plan, &read.in_force)?;
-    let imported = plan.summary(&read.roster, &read.in_force);
+    let mut imported = plan.summary(&read.roster, &read.in_force);
     let file = (request.file_name.as_str(), request.digest.as_str());
-    store(step, &scheme, &plan, &read.people, &imported, file, (by, Some(second))).await?;
+    store(step, &scheme, &plan, &read.people, &mut imported, file, (by, Some(second))).await?;
     Ok(imported)
 }
 
@@ -245,7 +245,7 @@ pub(super) async fn enrol_one(
             .hint("停发后重新享受时，撤销停发（change undo）；资料变更用相应的变更"));
     };
     check_people_limit(&scheme, &plan, &read.in_force)?;
-    plan.store(step, &scheme, &read.people, None, (by, second)).await?;
+    let hits = plan.store(step, &scheme, &read.people, None, (by, second)).await?;
     let places = enrolment::of_person(&mut step.tx, &step.agency, row.citizen_number.as_str()).await?;
     let enrolment_no = places.iter().find(|(scheme, _)| scheme == code).map_or(0, |(_, no)| *no);
     // No roster stands behind this account: its own event says who entered it.
@@ -264,7 +264,7 @@ pub(super) async fn enrol_one(
         citizen_number: row.citizen_number.masked(),
         event: Some(seq_no),
         what: format!("新增，自 {} 起", row.first.max(scheme.first)),
-        notices: read.roster.findings.iter().map(RowFinding::without_row).collect(),
+        notices: read.roster.findings.iter().chain(&hits).map(RowFinding::without_row).collect(),
         overpaid: Vec::new(),
         cleared_holds: Vec::new(),
     })
@@ -316,7 +316,7 @@ async fn store(
     scheme: &Scheme,
     plan: &Plan<'_>,
     people: &HashMap<String, (i64, String)>,
-    imported: &Imported,
+    imported: &mut Imported,
     (file_name, digest): (&str, &str),
     by: (&str, Option<&str>),
 ) -> Result<serde_json::Value, Failure> {
@@ -327,13 +327,15 @@ async fn store(
         missing: count(imported.missing.len()),
     };
     let import_no = counter::take(&mut step.tx, &step.agency, "roster_import", 1).await?;
-    plan.store(step, scheme, people, Some(import_no), by).await?;
+    let hits = plan.store(step, scheme, people, Some(import_no), by).await?;
     let mark = ChangeMark { by: by.0, on: step.on, event_no: step.event_no, accepted_by: by.1 };
     roster_import::insert(&mut step.tx, &step.agency, import_no, &scheme.code, file_name, digest, counts, mark).await?;
-    Ok(json!({
+    let detail = json!({
         "import": import_no, "file": file_name, "digest": digest, "rows": counts.rows,
-        "new": counts.new, "changed": counts.changed, "missing": counts.missing,
-    }))
+        "new": counts.new, "changed": counts.changed, "missing": counts.missing, "comparison_hits": hits.len(),
+    });
+    imported.findings.extend(hits);
+    Ok(detail)
 }
 
 /// What only the database can tell: another name under the same number, an account in use by

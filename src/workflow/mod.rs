@@ -5,6 +5,7 @@
 //! | `register` | – | administrator |
 //! | `load_scheme`, `load_budget` | – | administrator, finance |
 //! | `import_roster`, `enter_change`, `clear_hold` | – | maker |
+//! | `import_comparison`, `decide_hit`, `import_certifications` | – | maker |
 //! | `enter_change::accept`, `reject` | – | reviewer or approver, another person |
 //! | `prepare_run` | – → prepared | maker |
 //! | `decide_run::submit` | prepared → submitted | maker |
@@ -25,9 +26,13 @@
 
 pub mod change_enrolment;
 pub mod clear_hold;
+pub mod decide_hit;
 pub mod decide_run;
 pub mod enter_change;
+mod exclusion;
 pub mod explain_finding;
+pub mod import_certifications;
+pub mod import_comparison;
 pub mod import_roster;
 pub mod issue_files;
 pub mod load_budget;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
+use super::exclusion::hold_excluded;
 use super::offset;
 use super::step::Step;
 use crate::calculation::payable::{Overpaid, payable};
@@ -71,6 +72,7 @@ pub async fn prepare_run(
             .hint("先运行 fafang roster import"));
     }
     let mut covered = cover::covered(&mut step.tx, &step.agency, scheme_code).await?;
+    hold_excluded(office, &mut step, &scheme, &enrolments, periods.last).await?;
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
     let mut debts = offset::debts(office, &mut step, scheme_code, &enrolments).await?;
     let asked_back = AskedBack::read(&mut step).await?;

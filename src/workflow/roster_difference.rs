@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveDate;
 
 use super::change_enrolment::clear_answered_holds;
+use super::import_comparison::{as_finding, compare_enrolled};
 use super::import_roster::{Difference as Told, Imported};
 use super::step::Step;
 use crate::calculation::claim::monthly;
@@ -92,7 +93,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Enrols the new and writes an event for every difference, in the name of `mark`.
+    /// Enrols the new and writes an event for every difference, in the name of `mark`. Tells who of the
+    /// new stands on a comparison list, beside the row.
     pub async fn store(
         &self,
         step: &mut Step,
@@ -100,7 +102,7 @@ impl<'a> Plan<'a> {
         people: &HashMap<String, (i64, String)>,
         import_no: Option<i64>,
         by: (&str, Option<&str>),
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<RowFinding>, Failure> {
         let mark = ChangeMark { by: by.0, on: step.on, event_no: step.event_no, accepted_by: by.1 };
         let strangers: Vec<&RosterRow> =
             self.new.iter().copied().filter(|row| !people.contains_key(row.citizen_number.as_str())).collect();
@@ -117,22 +119,22 @@ impl<'a> Plan<'a> {
         });
         enrolment::insert_people(&mut step.tx, &step.agency, new_people.collect()).await?;
         let first_enrolment = counter::take(&mut step.tx, &step.agency, "enrolment", count(self.new.len())).await?;
-        let new_enrolments = self.new.iter().zip(first_enrolment..).map(|(row, no)| {
+        let beneficiary_no = |row: &RosterRow| {
             let number = row.citizen_number.as_str();
-            let known = people.get(number).map(|(no, _)| *no);
-            NewEnrolment {
-                no,
-                scheme_code: scheme.code.clone(),
-                beneficiary_no: known.or_else(|| person_of.get(number).copied()).unwrap_or_default(),
-                category: row.category.clone(),
-                first: row.first,
-                first_day: row.first_day,
-                last: row.last,
-                amount: row.amount.map(|monthly| (self.as_of.unwrap_or(scheme.first.max(row.first)), monthly)),
-                certified_on: row.certified_on,
-                account: row.account.clone(),
-                holder_relation: row.holder_relation.clone(),
-            }
+            people.get(number).map(|(no, _)| *no).or_else(|| person_of.get(number).copied()).unwrap_or_default()
+        };
+        let new_enrolments = self.new.iter().zip(first_enrolment..).map(|(row, no)| NewEnrolment {
+            no,
+            scheme_code: scheme.code.clone(),
+            beneficiary_no: beneficiary_no(row),
+            category: row.category.clone(),
+            first: row.first,
+            first_day: row.first_day,
+            last: row.last,
+            amount: row.amount.map(|monthly| (self.as_of.unwrap_or(scheme.first.max(row.first)), monthly)),
+            certified_on: row.certified_on,
+            account: row.account.clone(),
+            holder_relation: row.holder_relation.clone(),
         });
         let new_enrolments = new_enrolments.collect();
         enrolment::insert_enrolments(&mut step.tx, &step.agency, new_enrolments, import_no, mark).await?;
@@ -144,7 +146,9 @@ impl<'a> Plan<'a> {
                 clear_answered_holds(step, enrolment.beneficiary_no, "账户已由名册变更").await?;
             }
         }
-        Ok(())
+        let row_of: HashMap<i64, usize> = self.new.iter().map(|row| (beneficiary_no(row), row.row)).collect();
+        let hits = compare_enrolled(step, &row_of.keys().copied().collect()).await?;
+        Ok(hits.iter().map(|hit| as_finding(hit, row_of[&hit.beneficiary_no])).collect())
     }
 
     fn differences(&self, scheme: &Scheme, row: &RosterRow, enrolment: &Enrolment) -> Vec<Difference> {

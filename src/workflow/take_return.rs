@@ -13,6 +13,7 @@ use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::PostingKind;
 use crate::domain::bank::{Layout, ReasonClass};
+use crate::domain::hold::HoldReason;
 use crate::domain::money::Money;
 use crate::domain::payment::{OutcomeKind, Payment, PaymentRef, PaymentState, frozen_digest};
 use crate::domain::period::date_from_number;
@@ -454,7 +455,8 @@ async fn store(
     finding::insert(&mut step.tx, &step.agency, file.period, file.run_no, file.file_no, &result.findings, on, event_no)
         .await?;
     for (beneficiary_no, class, note) in &result.holds {
-        hold::insert(&mut step.tx, &step.agency, *beneficiary_no, *class, note, &by, on, event_no).await?;
+        let reason = HoldReason::Bank(*class);
+        hold::insert(&mut step.tx, &step.agency, *beneficiary_no, reason, note, &by, on, event_no).await?;
     }
     let reason =
         |note| PostingReason { run_no: Some(run.no), file_no: Some(file.file_no), note, ..PostingReason::default() };

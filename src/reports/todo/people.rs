@@ -8,8 +8,8 @@ use super::{Books, Todo};
 use crate::calculation::claim::certified_until;
 use crate::calculation::payable::{Overpaid, payable};
 use crate::domain::actor::Role;
-use crate::domain::bank::ReasonClass;
 use crate::domain::enrolment::Enrolment;
+use crate::domain::hold::HoldReason;
 use crate::domain::money::Money;
 use crate::domain::period::{Period, date_from_number};
 use crate::domain::run::RunKind;
@@ -23,7 +23,7 @@ const NAMES: usize = 3;
 
 /// Open holds by reason.
 pub(super) fn on_hold(books: &Books<'_>) -> Vec<Todo> {
-    let mut by_reason: Vec<(ReasonClass, NaiveDate, HashSet<i64>)> = Vec::new();
+    let mut by_reason: Vec<(HoldReason, NaiveDate, HashSet<i64>)> = Vec::new();
     for (hold, _) in &books.holds {
         match by_reason.iter_mut().find(|(reason, ..)| *reason == hold.reason) {
             Some((_, since, people)) => {
@@ -33,7 +33,7 @@ pub(super) fn on_hold(books: &Books<'_>) -> Vec<Todo> {
             None => by_reason.push((hold.reason, hold.opened_on, HashSet::from([hold.beneficiary_no]))),
         }
     }
-    let todo = |(reason, since, people): (ReasonClass, NaiveDate, HashSet<i64>)| Todo {
+    let todo = |(reason, since, people): (HoldReason, NaiveDate, HashSet<i64>)| Todo {
         what: format!("{} 人暂停支付: {}", people.len(), reason.advice()),
         command: "fafang hold list，处理后 hold clear 编号 --note 处理结果".into(),
         ..Todo::new("HOLD_OPEN", &[Role::Maker], since, reason.title())

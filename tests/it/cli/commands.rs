@@ -243,3 +243,96 @@ fn an_offices_own_bank_file_decides_parts_and_account_lengths() {
     desk.put("fafang.toml", &config);
     desk.is_healthy();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_of_other_offices_through_the_commands_with_their_json() {
+    on_both_engines(|desk| {
+        let desk = desk.with_office().with_people(3);
+        let people = super::roster(3);
+        let (names, numbers): (Vec<&str>, Vec<&str>) = people.lines().filter_map(name_and_number).unzip();
+        desk.put("deaths.csv", format!("身份证号,死亡日期\n{},2026-01-02\n{},2026-01-03\n", numbers[0], numbers[1]));
+        let run = desk.prepared("2026-01");
+        let import = ["comparison", "import", "deaths.csv", "--kind", "death", "--source", "公安", "--json"];
+        let import = [&["--on", "2026-01-20"], &import[..]].concat();
+        let made = desk.as_(MAKER, &import).done().json();
+        for (key, value) in [
+            ("list", json!(1)),
+            ("kind", json!("death")),
+            ("rows", json!(2)),
+            ("compared", json!(2)),
+            ("nothing_new", json!(0)),
+            ("already_imported", json!(null)),
+        ] {
+            assert_eq!(made[key], value, "{key}: {made}");
+        }
+        assert_eq!(
+            (&made["hits"][0]["hit"], &made["hits"][0]["hold"], &made["hits"][1]["row"]),
+            (&json!(1), &json!(1), &json!(3))
+        );
+        assert!(!made.to_string().contains(numbers[0]), "masked: {made}");
+        let again = desk.changes_nothing(|| desk.as_(MAKER, &import).done()).json();
+        assert!(again["already_imported"].as_str().unwrap().contains(MAKER));
+        desk.as_(FINANCE, &import).exits(1).says("WRONG_ROLE");
+        desk.as_(MAKER, &["comparison", "import", "deaths.csv", "--kind", "ghosts"]).exits(2).says("pay_list");
+
+        desk.as_(MAKER, &["run", "submit", &run]).done();
+        desk.as_(REVIEWER, &["run", "review", &run]).done();
+        let approved = desk.as_(APPROVER, &["run", "approve", &run, "--json"]).done().json();
+        let held = approved["held"].as_array().unwrap();
+        assert_eq!(
+            (held.len(), &held[0]["reason"], &held[0]["amount_fen"]),
+            (2, &json!("comparison_death"), &json!(12_000))
+        );
+
+        let hits = desk.run(&["comparison", "hits", "--json"]).done().json();
+        let rows = hits["sheets"][0]["rows"].as_array().unwrap();
+        assert_eq!((rows.len(), &rows[0]["hit_no"], &rows[0]["schemes"]), (2, &json!(1), &json!(CODE)));
+        desk.run(&["comparison", "hits"]).done().says("2026-01-02 死亡").says("待核实");
+        desk.run(&["comparison", "list"]).done().says("deaths.csv").says("公安");
+        desk.run(&["hold", "list"]).done().says("疑似死亡").says("comparison confirm");
+        desk.as_(MAKER, &["hold", "clear", "1", "--note", "算了"]).exits(1).says("HIT_OPEN");
+        let confirm = ["--on", "2026-01-20", "comparison", "confirm", "1", "--reason", "家属来电", "--json"];
+        let confirmed = desk.as_(MAKER, &confirm).done().json();
+        assert_eq!(
+            (&confirmed["status"], &confirmed["pending"], &confirmed["cleared_hold"]),
+            (&json!("confirmed"), &json!(null), &json!(1))
+        );
+        assert_eq!(confirmed["changes"][0]["scheme"], CODE);
+        desk.as_(MAKER, &confirm).exits(4).says("HIT_DECIDED");
+        let dismissed =
+            desk.as_(MAKER, &["comparison", "dismiss", "2", "--reason", "本人到场", "--json"]).done().json();
+        assert_eq!((&dismissed["status"], &dismissed["changes"]), (&json!("dismissed"), &json!([])));
+        desk.run(&["report", "comparison"]).done().says("家属来电").says("本人到场");
+        desk.run(&["--on", "2026-03-01", "report", "screening", "--out", "s.xlsx"]).done();
+        let screened =
+            desk.run(&["--on", "2026-03-01", "report", "screening", "--scheme", CODE, "--json"]).done().json();
+        let row = &screened["sheets"][0]["rows"][0];
+        for key in ["code", "scheme", "name", "citizen_number", "found", "expected", "action"] {
+            assert!(row[key].is_string(), "{key}: {row}");
+        }
+        desk.run(&["report", "certification", "--scheme", CODE]).exits(1).says("NO_CERTIFICATION");
+        desk.put("认证.csv", "姓名,公民身份号码,认证日期\n");
+        desk.as_(MAKER, &["certify", "import", "认证.csv", "--scheme", CODE]).exits(1).says("NO_CERTIFICATION");
+        let rule = "[certification]\ncycle_months = 12\nwarning_months = 12\nback_pay = \"paid\"\n[[standard]]";
+        desk.put("scheme.toml", crate::support::SCHEME.replacen("[[standard]]", rule, 1));
+        desk.run(&["scheme", "load", "scheme.toml"]).done();
+        desk.as_(MAKER, &["certify", "import", "认证.csv", "--scheme", CODE]).exits(3).says("NO_DATA");
+        desk.put("认证.csv", format!("姓名,公民身份号码,认证日期\n{},{},2026-01-19\n", names[0], numbers[0]));
+        let import = ["--on", "2026-01-20", "certify", "import", "认证.csv", "--scheme", CODE, "--json"];
+        let certified = desk.as_(MAKER, &import).done().json();
+        assert_eq!(
+            (&certified["certified"], &certified["known"], &certified["pending"]),
+            (&json!(1), &json!(0), &json!(null))
+        );
+        desk.run(&["--on", "2026-01-20", "report", "certification", "--scheme", CODE]).done().says("无记录");
+        desk.is_healthy();
+    })
+    .await;
+}
+
+/// Name and citizen number in a line of a roster; none in the line of titles.
+fn name_and_number(line: &str) -> Option<(&str, &str)> {
+    let is_number = |cell: &&str| cell.len() == 18 && cell.is_ascii() && cell[..17].bytes().all(|b| b.is_ascii_digit());
+    let is_name = |cell: &&str| !cell.is_empty() && !cell.is_ascii();
+    Some((line.split(',').find(is_name)?, line.split(',').find(is_number)?))
+}

@@ -2,6 +2,7 @@
 
 use crate::support::changes::{NewAccount, change_account};
 use fafang::domain::bank::ReasonClass;
+use fafang::domain::hold::HoldReason;
 use fafang::domain::money::Money;
 use fafang::domain::run::RunKind;
 use fafang::formats::bank::neutral::{Answer, AnswerKind, AnswerStatus, read_payment_file};
@@ -38,7 +39,7 @@ async fn a_name_mismatch_is_held_until_cleared_and_then_paid_with_the_next_run()
         let postings = office.postings().await;
         assert_eq!((postings["release"], postings["pay"]), ((12_000, 1), (24_000, 1)));
         let holds = office.holds().await;
-        assert_eq!((holds.len(), holds[0].reason), (1, ReasonClass::NameMismatch));
+        assert_eq!((holds.len(), holds[0].reason), (1, HoldReason::Bank(ReasonClass::NameMismatch)));
         assert!(holds[0].note.contains("3031"), "{}", holds[0].note);
 
         let february = office.prepare("2026-02").await;
@@ -68,7 +69,7 @@ async fn a_closed_account_is_changed_which_clears_the_hold_and_pays_the_new_acco
         let bank = office.good_bank().with_answer(&people[0].account, Forced::Reject("3018".into()));
         let taken = office.take(&bank.answer(&file).unwrap()).await;
         assert_eq!((taken.rejected.rows, taken.holds), (1, 1));
-        assert_eq!(office.holds().await[0].reason, ReasonClass::AccountClosed);
+        assert_eq!(office.holds().await[0].reason, HoldReason::Bank(ReasonClass::AccountClosed));
         let maker = office.as_maker();
         let new = NewAccount { number: &people[3].account, bank: None, holder: None, relation: "" };
         let same = NewAccount { number: &people[0].account, ..new };

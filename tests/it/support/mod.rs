@@ -7,6 +7,7 @@
 pub mod changes;
 pub mod contents;
 pub mod dice;
+pub mod lists;
 pub mod paper;
 pub mod schema;
 

@@ -1,0 +1,77 @@
+//! Schemes that exclude each other (互斥): who is owed by both in the same month is put on hold when a
+//! run of either is prepared. Which of the two is right is a clerk's decision, with a reason.
+
+use std::collections::{HashMap, HashSet};
+
+use super::step::Step;
+use crate::calculation::claim::{claim, first_claim_period};
+use crate::domain::enrolment::Enrolment;
+use crate::domain::hold::HoldReason;
+use crate::domain::period::Period;
+use crate::domain::scheme::Scheme;
+use crate::failure::Failure;
+use crate::office::Office;
+use crate::storage::{enrolment, hold, scheme};
+
+/// Opens a hold for everyone of `people` who is owed by an excluding scheme too, up to `last`. Whose
+/// hold was cleared stays cleared until an enrolment of theirs changes.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn hold_excluded(
+    office: &Office,
+    step: &mut Step,
+    this: &Scheme,
+    people: &[Enrolment],
+    last: Period,
+) -> Result<(), Failure> {
+    let others = excluding(office, step, this).await?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    let reason = HoldReason::Exclusion;
+    let cleared = hold::last_cleared(&mut step.tx, &step.agency, reason).await?;
+    let open = hold::open(&mut step.tx, &step.agency).await?;
+    let mut held: HashSet<i64> =
+        open.iter().filter(|(h, _)| h.reason == reason).map(|(h, _)| h.beneficiary_no).collect();
+    let here: HashMap<i64, &Enrolment> = people.iter().map(|e| (e.beneficiary_no, e)).collect();
+    for other in others {
+        for there in enrolment::of_scheme(&mut step.tx, &step.agency, &other.code).await? {
+            let person = there.beneficiary_no;
+            let Some(mine) = here.get(&person) else { continue };
+            let changed = mine.changed_event_no.max(there.changed_event_no);
+            if held.contains(&person) || cleared.get(&person).is_some_and(|event_no| *event_no >= changed) {
+                continue;
+            }
+            let Some((first, months)) = both_owe(this, mine, &other, &there, last) else { continue };
+            let note = format!("项目 {} 与 {} 互斥，自 {first} 起有 {months} 个月同时应发", this.code, other.code);
+            let (on, event_no, by) = (step.on, step.event_no, step.actor.name.clone());
+            hold::insert(&mut step.tx, &step.agency, person, reason, &note, &by, on, event_no).await?;
+            held.insert(person);
+        }
+    }
+    Ok(())
+}
+
+/// Schemes that exclude this one or that it excludes, whichever file says so.
+async fn excluding(office: &Office, step: &mut Step, this: &Scheme) -> Result<Vec<Scheme>, Failure> {
+    let mut found = Vec::new();
+    for code in scheme::codes(&mut step.tx, &step.agency).await? {
+        if code != this.code {
+            let (other, _) = office.scheme(&mut step.tx, &code).await?;
+            if this.excludes.contains(&code) || other.excludes.contains(&this.code) {
+                found.push(other);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// First month that both owe, and how many.
+fn both_owe(a: &Scheme, mine: &Enrolment, b: &Scheme, theirs: &Enrolment, last: Period) -> Option<(Period, usize)> {
+    let first = first_claim_period(a, &mine.entitlement).max(first_claim_period(b, &theirs.entitlement));
+    let owes = |scheme, who: &Enrolment, month| !claim(scheme, &who.entitlement, month).amount().is_zero();
+    let mut months = first.through(last).filter(|month| owes(a, mine, *month) && owes(b, theirs, *month));
+    let first = months.next()?;
+    Some((first, 1 + months.count()))
+}
