@@ -206,8 +206,12 @@ fn nothing_payable(runs: &[Run], periods: PeriodRange, held: &[Flagged<(Hold, Mo
     let mut failure = Failure::refused("NOTHING_PAYABLE", message);
     if !held.is_empty() {
         let owed: Money = held.iter().map(|h| h.what.1).sum();
+        // A hold that this step would have opened is not in the list: nothing of a refused step lasts.
+        let first: Vec<String> =
+            held.iter().take(3).map(|h| format!("{}（{}）", h.name, h.what.0.reason.title())).collect();
+        let (count, owed) = (held.len(), owed.grouped());
         failure =
-            failure.hint(format!("{} 人暂停支付，欠发 {} 元；用 fafang hold list 查看", held.len(), owed.grouped()));
+            failure.hint(format!("{count} 人暂停支付，欠发 {owed} 元: {}；用 fafang hold list 查看", first.join("、")));
     }
     failure
 }

@@ -316,7 +316,7 @@ async fn lists_of_other_offices_through_the_commands_with_their_json() {
         let rule = "[certification]\ncycle_months = 12\nwarning_months = 12\nback_pay = \"paid\"\n[[standard]]";
         desk.put("scheme.toml", crate::support::SCHEME.replacen("[[standard]]", rule, 1));
         desk.run(&["scheme", "load", "scheme.toml"]).done();
-        desk.as_(MAKER, &["certify", "import", "认证.csv", "--scheme", CODE]).exits(3).says("NO_DATA");
+        desk.as_(MAKER, &["certify", "import", "认证.csv", "--scheme", CODE]).exits(3).says("表头之下没有人员");
         desk.put("认证.csv", format!("姓名,公民身份号码,认证日期\n{},{},2026-01-19\n", names[0], numbers[0]));
         let import = ["--on", "2026-01-20", "certify", "import", "认证.csv", "--scheme", CODE, "--json"];
         let certified = desk.as_(MAKER, &import).done().json();
