@@ -268,7 +268,10 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let list = parse_changes(&name, &bytes, charset, scheme.as_deref(), office.business_date());
             let entered = match list {
-                Ok(list) => enter_list(office, list, &name).await,
+                Ok(list) => {
+                    desk.out.findings(&list.findings, &name);
+                    enter_list(office, list.changes, &name).await
+                }
                 Err(findings) => Err(crate::workflow::enter_change::unreadable(&name, findings)),
             };
             return Ok(tell(desk, &entered.inspect_err(|failure| desk.out.findings(&failure.findings, &name))?));

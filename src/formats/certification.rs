@@ -67,7 +67,13 @@ const TITLES: &Titles<Column> = &[
     (Column::Ignored, IGNORED_TITLES),
 ];
 
-const COMMON: Common<Column> = Common { name: Column::Name, number: Column::Number, ignored: Column::Ignored };
+const COMMON: Common<Column> = Common {
+    list: "认证名单",
+    one_row: "一人一行",
+    name: Column::Name,
+    number: Column::Number,
+    ignored: Column::Ignored,
+};
 
 const REQUIRED: [Column; 3] = [Column::Number, Column::Name, Column::CertifiedOn];
 

@@ -5,7 +5,8 @@
 use chrono::NaiveDate;
 
 use super::list::{
-    Common, IGNORED_TITLES, ListReader, NAME_TITLES, NUMBER_TITLES, Seen, Titles, is_cut_month, quoted, without_time,
+    Common, IGNORED_TITLES, ListReader, NAME_TITLES, NUMBER_TITLES, Seen, Titles, is_cut_month, month_hint, quoted,
+    without_time,
 };
 use super::table::{Header, Row, Table};
 use crate::domain::comparison::{ComparisonKind, ComparisonRow};
@@ -93,7 +94,13 @@ const PAY_LIST: &Titles<Column> = &[
     (Column::Benefit, &["项目", "项目名称", "待遇名称", "待遇项目", "补贴项目", "险种", "险种类型"]),
 ];
 
-const COMMON: Common<Column> = Common { name: Column::Name, number: Column::Number, ignored: Column::Ignored };
+const COMMON: Common<Column> = Common {
+    list: "比对名单",
+    one_row: "一人一行",
+    name: Column::Name,
+    number: Column::Number,
+    ignored: Column::Ignored,
+};
 
 fn titles(kind: ComparisonKind) -> Vec<(Column, &'static [&'static str])> {
     let own = match kind {
@@ -190,13 +197,12 @@ fn days(
     if let Some(date) = parse_date(day) {
         return Some((date, date));
     }
-    let is_cut = is_cut_month(day);
-    let month = day.parse::<Period>().ok().filter(|_| !is_cut);
+    let month = day.parse::<Period>().ok().filter(|_| !is_cut_month(day));
     let days = month.and_then(|month| Some((month.first_day(), month.next().first_day().pred_opt()?)));
     match days {
         None => {
-            let hint = if is_cut { "分不清 1 月和 10 月，请写成 2026-01 或 2026-10" } else { "" };
-            list.fault(column, "DATE_INVALID", quoted(&text), "2026-01-31 或 2026-01 这样的日期或年月", hint);
+            let expected = "2026-01-31 或 2026-01 这样的日期或年月";
+            list.fault(column, "DATE_INVALID", quoted(&text), expected, month_hint(day));
         }
         Some((first, last)) if kind != ComparisonKind::PayList => {
             let taken = if column == Column::From { first } else { last };

@@ -9,8 +9,9 @@ use chrono::NaiveDate;
 use super::table::{Cell, Header, Row, Table, total_word};
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::finding::{RowFinding, Severity};
-use crate::domain::period::parse_date;
+use crate::domain::period::{Period, parse_date};
 use crate::domain::person_name::PersonName;
+use crate::domain::scheme::Payees;
 use crate::domain::text::{fold_width, mask_middle, without_blanks};
 
 /// Titles of the column with the name; the first is ours.
@@ -29,9 +30,18 @@ pub(super) const IGNORED_TITLES: &[&str] = &["序号", REASON_TITLE];
 /// Columns and their titles, compared without blanks and remarks in brackets; the first is ours.
 pub(super) type Titles<C> = [(C, &'static [&'static str])];
 
-/// The columns that every list has.
+/// Our title of a column.
+pub(super) fn title<C: Copy + PartialEq>(titles: &Titles<C>, column: C) -> &'static str {
+    titles.iter().find(|(c, _)| *c == column).and_then(|(_, names)| names.first()).copied().unwrap_or_default()
+}
+
+/// What every list has: a name for itself, and these columns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Common<C> {
+    /// What the list is called: 名册.
+    pub list: &'static str,
+    /// What a row is: 一人一行.
+    pub one_row: &'static str,
     /// 姓名.
     pub name: C,
     /// 公民身份号码.
@@ -55,6 +65,8 @@ pub(super) struct ListReader<'a, C> {
     pub common: Common<C>,
     /// How severe a fault in a row is.
     pub severity: Severity,
+    /// Whose names and numbers stand in the rows; `None` where either may.
+    pub payees: Option<Payees>,
     pub findings: Vec<RowFinding>,
     /// Row that is being read.
     pub row: usize,
@@ -64,12 +76,13 @@ pub(super) struct ListReader<'a, C> {
 
 impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
     pub fn new(titles: &'a Titles<C>, header: &'a Header<C>, common: Common<C>, severity: Severity) -> Self {
-        ListReader { titles, header, common, severity, findings: Vec::new(), row: header.row, failed: false }
+        let payees = Some(Payees::Persons);
+        ListReader { titles, header, common, severity, payees, findings: Vec::new(), row: header.row, failed: false }
     }
 
     /// Our title of a column.
     pub fn title(&self, column: C) -> &'static str {
-        self.titles.iter().find(|(c, _)| *c == column).and_then(|(_, names)| names.first()).copied().unwrap_or_default()
+        title(self.titles, column)
     }
 
     /// Turns to the next row.
@@ -143,7 +156,7 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
             }
         }
         for title in &self.header.unknown {
-            let found = format!("列“{}”不是所需的列，未读取", shown(title));
+            let found = format!("列“{}”不在{}格式中，未读取", shown(title), self.common.list);
             self.report(Severity::Notice, None, "COLUMN_UNKNOWN", found, "", "");
         }
         true
@@ -191,7 +204,7 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
     /// A list without people is an error.
     pub fn check_data(&mut self, data_rows: usize) {
         if data_rows == 0 {
-            self.file_error(None, "NO_DATA", "表头之下没有人员".into(), "一人一行", "");
+            self.file_error(None, "NO_DATA", "表头之下没有人员".into(), self.common.one_row, "");
         }
     }
 
@@ -250,7 +263,9 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
             self.fault(column, "NUMERIC_CELL", found, "文本单元格", hint);
             return None;
         }
-        if is_scientific(&even) {
+        // A credit code of digits and one E is no number.
+        let is_code = self.payees != Some(Payees::Persons) && even.len() == 18;
+        if is_scientific(&even) && !is_code {
             let hint = "末位数字已丢失；把该列设为文本后，按原件重新填写";
             self.fault(column, "SCIENTIFIC_NOTATION", format!("科学计数法 {}", masked(&even)), "全部数字", hint);
             return None;
@@ -266,14 +281,17 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
     /// The citizen number of a row.
     pub fn citizen_number(&mut self, row: &Row, today: NaiveDate) -> Option<CitizenNumber> {
         let text = self.digits(row, self.common.number, 15)?;
-        let number = CitizenNumber::parse(&text, today);
+        let number = match self.payees {
+            Some(payees) => CitizenNumber::parse_for(payees, &text, today),
+            None => CitizenNumber::parse_any(&text, today),
+        };
         number.map_err(|e| self.domain_fault(self.common.number, e.code(), &e.to_string())).ok()
     }
 
     /// A name.
     pub fn name(&mut self, row: &Row, column: C) -> Option<String> {
         let text = self.text(row, column)?;
-        match PersonName::parse(&text) {
+        match PersonName::parse_for(self.payees.unwrap_or(Payees::Persons), &text) {
             Ok(name) => {
                 if name.was_normalised {
                     let found = format!("“{text}”已规范为“{}”", name.name);
@@ -290,12 +308,31 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
 
     /// A full date, with or without a time of day.
     pub fn date(&mut self, row: &Row, column: C) -> Option<NaiveDate> {
+        self.date_by(row, column, |text| parse_date(without_time(text)))
+    }
+
+    /// A full date and nothing else.
+    pub fn plain_date(&mut self, row: &Row, column: C) -> Option<NaiveDate> {
+        self.date_by(row, column, parse_date)
+    }
+
+    fn date_by(&mut self, row: &Row, column: C, parse: fn(&str) -> Option<NaiveDate>) -> Option<NaiveDate> {
         let text = self.text(row, column)?;
-        let date = parse_date(without_time(&text));
+        let date = parse(&text);
         if date.is_none() {
             self.fault(column, "DATE_INVALID", quoted(&text), "1995-12-31 这样的日期", "");
         }
         date
+    }
+
+    /// A month; of a full date its month.
+    pub fn month(&mut self, row: &Row, column: C) -> Option<Period> {
+        let text = self.text(row, column)?;
+        let month = text.parse().ok().filter(|_| !is_cut_month(&text));
+        if month.is_none() {
+            self.fault(column, "MONTH_INVALID", quoted(&text), "2026-01 这样的年月", month_hint(&text));
+        }
+        month
     }
 
     /// Tells a person who was in the list before: a row that says the same is a notice, another one
@@ -355,6 +392,11 @@ fn is_scientific(text: &str) -> bool {
 /// True for `2026.1`, to which a spreadsheet turns 2026.10: nobody can tell January from October.
 pub(super) fn is_cut_month(text: &str) -> bool {
     text.len() == 6 && text.ends_with(".1")
+}
+
+/// What to do about a text that is no month.
+pub(super) fn month_hint(text: &str) -> &'static str {
+    if is_cut_month(text) { "分不清 1 月和 10 月，请写成 2026-01 或 2026-10" } else { "" }
 }
 
 /// A number of a person or account for a message; short garbage whole.

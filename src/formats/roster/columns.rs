@@ -1,9 +1,7 @@
 //! The columns of a roster and their titles: which there are depends on the scheme.
 
 use crate::domain::scheme::{AmountRule, Payees, Release, Scheme};
-
-/// Title of the column in which rejected rows carry their reasons; ignored when read again.
-pub const REASON_TITLE: &str = "退回原因";
+use crate::formats::list::{Common, IGNORED_TITLES, NAME_TITLES, NUMBER_TITLES};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
@@ -26,12 +24,17 @@ pub enum Column {
     Ignored,
 }
 
+pub const COMMON: Common<Column> = Common {
+    list: "名册",
+    one_row: "一行一个领取人",
+    name: Column::Name,
+    number: Column::Number,
+    ignored: Column::Ignored,
+};
+
 type Titles = &'static [&'static str];
 
-const NAME: Titles = &["姓名", "人员姓名", "领取人姓名"];
 const NAME_OF_UNIT: Titles = &["单位名称", "单位", "领取单位", "单位全称", "名称", "姓名"];
-const NUMBER: Titles =
-    &["公民身份号码", "身份证号", "身份证号码", "证件号码", "身份证", "公民身份证号码", "公民身份证号"];
 const NUMBER_OF_UNIT: Titles = &["统一社会信用代码", "社会信用代码", "统一信用代码", "信用代码", "证件号码"];
 const ACCOUNT: Titles = &[
     "银行账号",
@@ -79,7 +82,6 @@ const FORMER_UNIT: Titles = &["原工作单位", "单位", "原单位", "工作�
 const RETIRED_ON: Titles = &["退休日期", "退休时间"];
 const PHONE: Titles = &["联系电话", "电话", "手机号"];
 const NOTE: Titles = &["备注"];
-const IGNORED: Titles = &["序号", REASON_TITLE];
 
 /// Titles as they are compared: without blanks, brackets' remarks dropped. The first is ours.
 pub fn titles(scheme: &Scheme) -> Vec<(Column, Titles)> {
@@ -90,8 +92,8 @@ pub fn titles(scheme: &Scheme) -> Vec<(Column, Titles)> {
         AmountRule::Individual => AMOUNT,
     };
     let mut titles = vec![
-        (Column::Name, if of_units { NAME_OF_UNIT } else { NAME }),
-        (Column::Number, if of_units { NUMBER_OF_UNIT } else { NUMBER }),
+        (Column::Name, if of_units { NAME_OF_UNIT } else { NAME_TITLES }),
+        (Column::Number, if of_units { NUMBER_OF_UNIT } else { NUMBER_TITLES }),
         (Column::Account, ACCOUNT),
         (Column::Bank, BANK),
         (Column::Holder, HOLDER),
@@ -107,7 +109,7 @@ pub fn titles(scheme: &Scheme) -> Vec<(Column, Titles)> {
     if !of_units {
         titles.extend([(Column::FormerUnit, FORMER_UNIT), (Column::RetiredOn, RETIRED_ON)]);
     }
-    titles.extend([(Column::Phone, PHONE), (Column::Note, NOTE), (Column::Ignored, IGNORED)]);
+    titles.extend([(Column::Phone, PHONE), (Column::Note, NOTE), (Column::Ignored, IGNORED_TITLES)]);
     titles
 }
 
@@ -118,9 +120,4 @@ pub fn required(scheme: &Scheme) -> Vec<Column> {
         columns.push(Column::Monthly);
     }
     columns
-}
-
-/// Our own title of a column.
-pub fn title(titles: &[(Column, Titles)], column: Column) -> &'static str {
-    titles.iter().find(|(c, _)| *c == column).and_then(|(_, names)| names.first()).copied().unwrap_or_default()
 }

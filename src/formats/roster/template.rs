@@ -2,8 +2,9 @@
 
 use rust_xlsxwriter::{Format, FormatBorder, Workbook};
 
-use super::columns::{Column, required, title, titles};
+use super::columns::{Column, required, titles};
 use crate::domain::scheme::{AmountRule, Scheme, StartMonth};
+use crate::formats::list::title;
 use crate::formats::table::TableWriteError;
 
 /// An empty roster to fill in: one line of guidance, the titles that the scheme needs, and columns

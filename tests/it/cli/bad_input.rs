@@ -129,6 +129,20 @@ fn numbers_that_a_spreadsheet_has_damaged_are_refused() {
 }
 
 #[test]
+fn a_list_of_changes_is_refused_for_a_damaged_number_and_tells_the_column_it_does_not_read() {
+    let desk = Desk::new().with_office().with_people(3);
+    let (_, rows) = good();
+    let number = rows[0].split(',').nth(2).unwrap();
+    let import = |row: &str| {
+        desk.put("changes.csv", format!("变更类型,身份证号,月份,原因,账号,乡镇\r\n{row}\r\n合计,1,,,,\r\n"));
+        desk.as_(MAKER, &["change", "import", "changes.csv", "--scheme", CODE])
+    };
+    let refused = desk.changes_nothing(|| import(&format!("换卡,{number},,换卡,6.217E+18,")));
+    refused.exits(3).says("第2行").says("账号: 科学计数法").says("全部数字");
+    import(&format!("暂停,{number},2026-02,服刑,,和静镇")).done().says("列“乡镇”不在变更表格式中");
+}
+
+#[test]
 fn an_old_workbook_is_read_like_any_other_roster() {
     let desk = Desk::new().with_office();
     // Written by a spreadsheet program in the format of Excel 97; the people are invented.
