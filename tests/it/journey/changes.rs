@@ -1,5 +1,7 @@
 //! The life of an enrolment: told late, in any order, wrongly, corrected, and by two people.
 
+use std::fmt::Write as _;
+
 use fafang::domain::actor::Role;
 use fafang::domain::change::{Change, What};
 use fafang::domain::enrolment::{StopReason, SuspensionCause};
@@ -40,7 +42,7 @@ fn pensioners(people: &[(&Row, &str)]) -> Vec<u8> {
     let mut text = "姓名,公民身份号码,开户银行,银行账号,享受起始月,月待遇\n".to_string();
     for (r, amount) in people {
         let fields = [&r.name, &r.citizen_number, &r.bank, &r.account, &r.first].map(String::as_str);
-        text.push_str(&format!("{},{amount}\n", fields.join(",")));
+        let _ = writeln!(text, "{},{amount}", fields.join(","));
     }
     text.into_bytes()
 }
@@ -212,7 +214,7 @@ async fn the_difference_of_a_roster_waits_for_another_person_and_nobody_missing_
         let people = office.neighbours(4);
         let first = office.import(&people[..3]).await;
         assert_eq!((first.new, first.pending), (3, None), "the first roster differs from nothing");
-        assert_eq!(office.import(&people[..3]).await.already.is_some(), true, "the same bytes");
+        assert!(office.import(&people[..3]).await.already.is_some(), "the same bytes");
         let mut second: Vec<Row> = people[1..].to_vec();
         second[0].last = "2026-06".into();
         let import = office.try_import(&second, false);
@@ -416,7 +418,7 @@ async fn a_list_of_changes_is_made_whole_or_not_at_all() {
                 "变更类型,公民身份号码,日期,月份,原因\n死亡,{},2026-01-12,,\n暂停,{},,2026-02,失踪\n{third}\n",
                 people[0].citizen_number, people[1].citizen_number
             );
-            parse_changes("变更.csv", text.as_bytes(), None, Some(CODE), office.today()).unwrap()
+            parse_changes("变更.csv", text.as_bytes(), None, Some(CODE), office.today()).unwrap().changes
         };
         let stranger = &office.neighbours(9)[8].citizen_number;
         let bad = enter_list(&maker, list(&format!("死亡,{stranger},2026-01-12,,")), "变更.csv");

@@ -20,6 +20,7 @@ pub fn month_of(day: NaiveDate) -> Month {
 }
 
 /// The rules of a scheme of the centre, as far as they decide what is owed.
+#[expect(clippy::struct_excessive_bools, reason = "each is one word of a scheme file")]
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
     pub code: &'static str,
