@@ -5,6 +5,7 @@
 mod files;
 mod money;
 mod people;
+mod recoveries;
 mod requests;
 mod runs;
 
@@ -107,6 +108,7 @@ async fn sources(tx: &mut Tx, books: &Books<'_>) -> Result<Vec<Todo>, Failure> {
         files::findings(tx, books).await?,
         people::on_hold(books),
         people::by_scheme(tx, books).await?,
+        recoveries::open(tx, books).await?,
         money::idle(tx, books).await?,
     ];
     Ok(sources.into_iter().flatten().collect())

@@ -16,7 +16,7 @@ use crate::domain::run::RunKind;
 use crate::domain::scheme::Scheme;
 use crate::failure::Failure;
 use crate::storage::engine::Tx;
-use crate::storage::{cover, enrolment};
+use crate::storage::{cover, enrolment, recovery};
 
 /// Names told of a group; the lists behind it have them all.
 const NAMES: usize = 3;
@@ -45,6 +45,8 @@ pub(super) fn on_hold(books: &Books<'_>) -> Vec<Todo> {
 pub(super) async fn by_scheme(tx: &mut Tx, books: &Books<'_>) -> Result<Vec<Todo>, Failure> {
     let agency = books.office.agency_code.as_str();
     let held: HashSet<i64> = books.holds.iter().map(|(hold, _)| hold.beneficiary_no).collect();
+    let cases = recovery::cases(tx, agency).await?;
+    let asked_back: HashSet<i64> = cases.iter().filter(|c| c.closed.is_none()).map(|c| c.enrolment_no).collect();
     let mut list = Vec::new();
     for scheme in &books.schemes {
         let people = enrolment::of_scheme(tx, agency, &scheme.code).await?;
@@ -55,12 +57,12 @@ pub(super) async fn by_scheme(tx: &mut Tx, books: &Books<'_>) -> Result<Vec<Todo
         for person in &people {
             let months = covered.remove(&person.no).unwrap_or_default();
             let result = payable(scheme, &person.entitlement, &months, books.now());
-            if let Some(first) = result.overpaid.first() {
+            if let Some(first) = result.overpaid.first().filter(|_| !asked_back.contains(&person.no)) {
                 let total: Money = result.overpaid.iter().map(Overpaid::amount).sum();
                 list.push(Todo {
                     what: format!("多发 {} 个月（自 {}），应追回", result.overpaid.len(), first.period),
                     amount: Some(total),
-                    command: "fafang roster show 公民身份号码".into(),
+                    command: "fafang recovery open 公民身份号码 --cause 原因".into(),
                     ..Todo::new(
                         "OVERPAID",
                         &[Role::Maker],

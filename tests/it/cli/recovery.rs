@@ -13,7 +13,8 @@ impl Desk {
             desk.as_(FINANCE, &["bank", "return", answer.to_str().unwrap()]).done();
         }
         let text = std::fs::read_to_string(desk.path("roster.csv")).unwrap();
-        let number = text.lines().nth(1).unwrap().split(',').nth(1).unwrap().to_string();
+        let is_number = |field: &&str| field.len() == 18 && field.as_bytes()[..17].iter().all(u8::is_ascii_digit);
+        let number = text.split([',', '\n']).find(is_number).unwrap().to_string();
         desk.as_(MAKER, &["change", "stop", &number, "--reason", "death", "--date", "2025-12-20"]).done();
         (desk, number)
     }

@@ -4,6 +4,7 @@ use fafang::domain::actor::{Actor, Role};
 use fafang::domain::change::{Change, What};
 use fafang::domain::enrolment::StopReason;
 use fafang::domain::publicity::PublicityKind;
+use fafang::domain::recovery::Cause;
 use fafang::reports::render::text;
 use fafang::reports::todo::{Reader, Todo, list, todo};
 use fafang::workflow::clear_hold::clear_hold;
@@ -11,6 +12,7 @@ use fafang::workflow::decide_run::{approve, review, send_back, submit};
 use fafang::workflow::enter_change::enter_change;
 use fafang::workflow::explain_finding::explain_finding;
 use fafang::workflow::publish::{NewShowing, record_publicity};
+use fafang::workflow::recover;
 
 use crate::support::changes::stop;
 use crate::support::{SCHEME, TestOffice, day, on_both_engines, on_both_engines_with, paper, person, yuan};
@@ -120,6 +122,15 @@ async fn what_the_bank_and_the_people_leave_behind_is_on_the_list_until_it_is_do
         let overpaid = todos(office, Reader::Post(Role::Maker)).await.remove(0);
         assert_eq!((overpaid.code, overpaid.amount, overpaid.since), ("OVERPAID", Some(yuan(120)), day("2026-01-01")));
         assert!(overpaid.subject.contains(&people[2].name) && !overpaid.subject.contains(&people[2].citizen_number));
+        // Once it is asked back, the case stands there instead, until the money is in.
+        let number = &people[2].citizen_number;
+        let case = recover::open(&office.as_maker(), number, None, Cause::DeathToldLate, None).await.unwrap().case.no;
+        let open = todos(office, Reader::Post(Role::Finance)).await;
+        let open: Vec<_> = open.iter().filter(|t| t.code == "RECOVERY_OPEN").map(|t| t.amount).collect();
+        assert_eq!(open, [Some(yuan(120))]);
+        assert!(!all(office).await.contains(&"OVERPAID"));
+        recover::repay(&office.as_finance(), case, yuan(120), office.today(), "R-1").await.unwrap();
+        assert!(!all(office).await.contains(&"RECOVERY_OPEN"));
         office.doctor().await;
     })
     .await;
