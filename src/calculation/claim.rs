@@ -209,7 +209,7 @@ pub fn certified_until(scheme: &Scheme, entitlement: &Entitlement) -> Option<Per
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::scheme::{Rounding, RoundingDirection, Standard};
+    use crate::domain::scheme::{Rounding, RoundingDirection};
 
     fn month(text: &str) -> Period {
         text.parse().unwrap()
@@ -217,16 +217,6 @@ mod tests {
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
-    }
-
-    fn standard(fen: i64) -> Scheme {
-        Scheme::sample(vec![Standard {
-            category: String::new(),
-            from: month("2026-01"),
-            to: None,
-            monthly: Money(fen),
-            document: None,
-        }])
     }
 
     fn pension() -> Scheme {
@@ -248,11 +238,17 @@ mod tests {
     fn part_months_by_the_four_rules() {
         let left = |first, last| entitled(first, last, StopReason::Moved);
         let amount = |scheme: &Scheme, e: &Entitlement, m| claim(scheme, e, month(m)).amount().fen();
-        let whole = standard(30_000);
-        let calendar =
-            Scheme { start_month: StartMonth::CalendarDays, stop_month: StopMonth::CalendarDays, ..standard(30_000) };
-        let thirty =
-            Scheme { start_month: StartMonth::ThirtyDays, stop_month: StopMonth::ThirtyDays, ..standard(30_000) };
+        let whole = Scheme::sample_of(30_000);
+        let calendar = Scheme {
+            start_month: StartMonth::CalendarDays,
+            stop_month: StopMonth::CalendarDays,
+            ..Scheme::sample_of(30_000)
+        };
+        let thirty = Scheme {
+            start_month: StartMonth::ThirtyDays,
+            stop_month: StopMonth::ThirtyDays,
+            ..Scheme::sample_of(30_000)
+        };
         let e = left("2026-01-17", "2026-02-14");
         assert_eq!((amount(&whole, &e, "2026-01"), amount(&whole, &e, "2026-02")), (30_000, 30_000));
         // 15 of 31 days, 14 of 28.
@@ -308,9 +304,11 @@ mod tests {
     #[test]
     fn certification_lapses_after_its_cycle_and_is_made_good_by_the_next() {
         let rule = Certification { cycle_months: 12, warning_months: 3, back_pay: BackPay::Paid };
-        let scheme = Scheme { certification: Some(rule), ..standard(12_000) };
-        let forfeiting =
-            Scheme { certification: Some(Certification { back_pay: BackPay::Forfeited, ..rule }), ..standard(12_000) };
+        let scheme = Scheme { certification: Some(rule), ..Scheme::sample_of(12_000) };
+        let forfeiting = Scheme {
+            certification: Some(Certification { back_pay: BackPay::Forfeited, ..rule }),
+            ..Scheme::sample_of(12_000)
+        };
         let mut person = Entitlement::sample("2026-01");
         person.certified = vec![day("2025-05-20")];
         assert_eq!(certified_until(&scheme, &person), Some(month("2026-05")));
@@ -329,12 +327,12 @@ mod tests {
 
     #[test]
     fn once_and_limits() {
-        let once = Scheme { release: Release::Once, ..standard(50_000) };
+        let once = Scheme { release: Release::Once, ..Scheme::sample_of(50_000) };
         let person = Entitlement::sample("2026-03");
         assert_eq!(claim(&once, &person, month("2026-02")), Claim::NotYet);
         assert_eq!(claim(&once, &person, month("2026-03")), Claim::Due(Money(50_000)));
         assert_eq!(claim(&once, &person, month("2026-04")), Claim::PaidOnce);
-        let limited = Scheme { max_months: Some(2), ..standard(12_000) };
+        let limited = Scheme { max_months: Some(2), ..Scheme::sample_of(12_000) };
         assert_eq!(claim(&limited, &person, month("2026-04")), Claim::Due(Money(12_000)));
         assert_eq!(claim(&limited, &person, month("2026-05")), Claim::LimitReached);
     }

@@ -232,20 +232,9 @@ mod tests {
     use crate::calculation::payable::payable;
     use crate::domain::appropriation::Draw;
     use crate::domain::recovery::{Cause, EntryState, RunKey, Stretch};
-    use crate::domain::scheme::Standard;
 
     fn month(text: &str) -> Period {
         text.parse().unwrap()
-    }
-
-    fn scheme(fen: i64) -> Scheme {
-        Scheme::sample(vec![Standard {
-            category: String::new(),
-            from: month("2026-01"),
-            to: None,
-            monthly: Money(fen),
-            document: None,
-        }])
     }
 
     fn run(no: i64) -> RunKey {
@@ -318,7 +307,7 @@ mod tests {
 
     #[test]
     fn an_excess_that_a_correction_ends_lapses_and_what_is_written_off_is_not_asked_again() {
-        let scheme = scheme(12_000);
+        let scheme = Scheme::sample_of(12_000);
         let mut person = Entitlement::sample("2026-01");
         person.last = Some(month("2026-01"));
         let mut credited = paid(&[12_000, 12_000, 12_000], 10_000);
@@ -367,7 +356,7 @@ mod tests {
             credit in prop::collection::vec(0..20_000_i64, 1..8), border in 1..60_000_i64, last in 0..8_i32,
             cap in 0..15_000_i64, steps in prop::collection::vec((any::<bool>(), 1..9_000_i64), 0..12),
         ) {
-            let (scheme, other) = (scheme(12_000), scheme(10_000));
+            let (scheme, other) = (Scheme::sample_of(12_000), Scheme::sample_of(10_000));
             let mut person = Entitlement::sample("2026-01");
             person.last = Some(month("2025-12").plus(last));
             let mut credited = paid(&credit, border);

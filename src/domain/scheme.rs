@@ -439,6 +439,13 @@ impl Scheme {
 
 #[cfg(test)]
 impl Scheme {
+    /// A plain monthly scheme that pays everybody so many fen from 2026-01, for unit tests.
+    pub(crate) fn sample_of(fen: i64) -> Scheme {
+        let from = "2026-01".parse().unwrap();
+        let only = Standard { category: String::new(), from, to: None, monthly: Money(fen), document: None };
+        Scheme::sample(vec![only])
+    }
+
     /// A plain monthly scheme from 2026-01 with these standards, for unit tests.
     pub(crate) fn sample(standards: Vec<Standard>) -> Scheme {
         Scheme {

@@ -17,7 +17,7 @@ use crate::domain::enrolment::{Enrolment, EventKind};
 use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::period::{Period, date_from_number};
 use crate::domain::person_name::same_name;
-use crate::domain::scheme::Scheme;
+use crate::domain::scheme::{Payees, Scheme};
 use crate::failure::{Failure, Kind};
 use crate::formats::charset::Charset;
 use crate::formats::roster::{Roster, RosterContext, parse_roster};
@@ -220,8 +220,13 @@ pub(super) async fn enrol_one(
         return Err(Failure::refused("WHICH_SCHEME", "新增人员没有写明项目").hint("用 --scheme 指明是哪个项目"));
     };
     let (scheme, _) = office.scheme(&mut step.tx, code).await?;
+    // However a change names the number, a roster of units knows it by its own title.
+    let title = |title: &String| match (scheme.payees, title.as_str()) {
+        (Payees::Units, "公民身份号码") => "统一社会信用代码".to_string(),
+        _ => title.clone(),
+    };
     let mut text = Vec::new();
-    for part in [fields.iter().map(|f| &f.0).collect::<Vec<_>>(), fields.iter().map(|f| &f.1).collect()] {
+    for part in [fields.iter().map(|f| title(&f.0)).collect::<Vec<_>>(), fields.iter().map(|f| f.1.clone()).collect()] {
         let mut row = csv::Writer::from_writer(Vec::new());
         let written = row.write_record(part).ok().and_then(|()| row.into_inner().ok());
         text.extend(written.ok_or_else(|| Failure::new(Kind::Internal, "ENROL", "新增人员的内容无法整理成一行"))?);

@@ -407,6 +407,31 @@ async fn one_person_is_enrolled_by_a_change_and_never_beyond_the_schemes_limit()
 }
 
 #[tokio::test]
+async fn a_unit_is_enrolled_by_its_credit_code() {
+    on_both_engines_with(&pension_with("payees = \"units\"\n"), async |office| {
+        let first = "91652827MA7812345";
+        let code = format!("{first}{}", fafang::domain::credit_code::check_character(first));
+        let account = &office.neighbours(1)[0];
+        let fields = [
+            ("公民身份号码", code.as_str()),
+            ("姓名", "和静县巴音社区服务站"),
+            ("开户银行", &account.bank),
+            ("银行账号", &account.account),
+            ("月待遇", "833.33"),
+        ];
+        let what = What::Enrol(fields.map(|(title, value)| (title.to_string(), value.to_string())).to_vec());
+        let change = Change { citizen_number: code.clone(), scheme: Some(CODE.into()), ..change(account, what) };
+        enter_change(&office.as_maker(), change).await.unwrap();
+        let run = office.prepare("2026-01").await.run;
+        assert_eq!((run.payments, run.total), (1, Money(83_333)));
+        let unit = crate::support::Person { citizen_number: &code, scheme: None };
+        stop(&office.as_maker(), unit, StopReason::Ineligible, day("2026-02-10"), "撤销").await.unwrap();
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_list_of_changes_is_made_whole_or_not_at_all() {
     on_both_engines(async |office| {
         let people = office.neighbours(3);
