@@ -4,6 +4,7 @@
 //!
 //! `FAFANG_LIVES=50` compares more small lives than `scripts/test` has time for.
 
+mod centre;
 mod told;
 mod truth;
 
