@@ -1,4 +1,6 @@
-//! What auditors found in other counties, planted here: each is seen, or cannot happen.
+//! What auditors found in other counties, planted here: each is seen, or cannot happen. Results that
+//! were not published and personal data that were stand in `publicity`, the ledger of offsets in
+//! `recovery`.
 
 use fafang::domain::citizen_number::check_character;
 use fafang::domain::comparison::ComparisonKind;
