@@ -293,8 +293,7 @@ fn nobody_is_paid_twice() {
             "NO_REGULAR_RUN",
             "NOT_A_QUARTER",
             "ALL_WITHHELD",
-            "ALREADY_SUSPENDED",
-            "ALREADY_STOPPED",
+            "CONTRADICTS",
             "NOT_SUSPENDED",
         ],
     );
