@@ -3,10 +3,10 @@
 
 use chrono::NaiveDate;
 
-use super::list::{Common, IGNORED_TITLES, ListReader, NAME_TITLES, NUMBER_TITLES, Seen, Titles};
+use super::list::{Common, IGNORED_TITLES, ListReader, NAME_TITLES, NUMBER_TITLES, ReadList, Seen, Titles};
 use super::table::{Header, Row, Table};
 use crate::domain::citizen_number::CitizenNumber;
-use crate::domain::finding::{RowFinding, Severity};
+use crate::domain::finding::Severity;
 
 /// One certification; every field passed its checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,26 +25,8 @@ pub struct CertificationRow {
     pub note: String,
 }
 
-/// What was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertificationList {
-    /// Rows without any error, in the order of the file.
-    pub rows: Vec<CertificationRow>,
-    /// Rows with a person, good or not.
-    pub data_rows: usize,
-    /// Everything found, in the order of the file.
-    pub findings: Vec<RowFinding>,
-    /// Row of the titles; 0 when there is none.
-    pub header_row: usize,
-}
-
-impl CertificationList {
-    /// True when something must be corrected first.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.findings.iter().any(|f| f.severity == Severity::Error)
-    }
-}
+/// What was read of a certification list: rows without any error.
+pub type CertificationList = ReadList<CertificationRow>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {

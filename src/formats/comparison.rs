@@ -5,35 +5,17 @@
 use chrono::NaiveDate;
 
 use super::list::{
-    Common, IGNORED_TITLES, ListReader, NAME_TITLES, NUMBER_TITLES, Seen, Titles, is_cut_month, month_hint, quoted,
-    without_time,
+    Common, IGNORED_TITLES, ListReader, NAME_TITLES, NUMBER_TITLES, ReadList, Seen, Titles, is_cut_month, month_hint,
+    quoted, without_time,
 };
 use super::table::{Header, Row, Table};
 use crate::domain::comparison::{ComparisonKind, ComparisonRow};
-use crate::domain::finding::{RowFinding, Severity};
+use crate::domain::finding::Severity;
 use crate::domain::money::Money;
 use crate::domain::period::{Period, parse_date};
 
-/// What was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ComparisonList {
-    /// Everyone with a citizen number, in the order of the file.
-    pub rows: Vec<ComparisonRow>,
-    /// Rows with a person; those that are not in `rows` have a finding each.
-    pub data_rows: usize,
-    /// Everything found, in the order of the file.
-    pub findings: Vec<RowFinding>,
-    /// Row of the titles; 0 when there is none.
-    pub header_row: usize,
-}
-
-impl ComparisonList {
-    /// True when the list as a whole cannot be used.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.findings.iter().any(|f| f.severity == Severity::Error)
-    }
-}
+/// What was read of a comparison list: everyone with a citizen number. Others have a finding each.
+pub type ComparisonList = ReadList<ComparisonRow>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {

@@ -27,6 +27,27 @@ pub const REASON_TITLE: &str = "退回原因";
 /// Columns that say nothing about a person.
 pub(super) const IGNORED_TITLES: &[&str] = &["序号", REASON_TITLE];
 
+/// What was read of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadList<R> {
+    /// The rows that can be used, in the order of the file.
+    pub rows: Vec<R>,
+    /// Rows with a person, usable or not.
+    pub data_rows: usize,
+    /// Everything found, in the order of the file.
+    pub findings: Vec<RowFinding>,
+    /// Row of the titles; 0 when there is none.
+    pub header_row: usize,
+}
+
+impl<R> ReadList<R> {
+    /// True when something must be corrected first.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|f| f.severity == Severity::Error)
+    }
+}
+
 /// Columns and their titles, compared without blanks and remarks in brackets; the first is ours.
 pub(super) type Titles<C> = [(C, &'static [&'static str])];
 

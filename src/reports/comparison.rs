@@ -113,7 +113,7 @@ fn row(hit: &Hit, paid: &PaidAfter) -> Vec<Value> {
         list.name.clone().into(),
         CitizenNumber::from_stored(list.citizen_number.clone()).masked().into(),
         list.kind.title().into(),
-        if list.source.is_empty() { &list.file_name } else { &list.source }.clone().into(),
+        list.sender().into(),
         list.row_no.into(),
         says.into(),
         if differs { list.listed_name.clone() } else { String::new() }.into(),

@@ -139,7 +139,9 @@ fn concerns(request: &StoredRequest, number: &CitizenNumber, chapters: &[Chapter
         return chapters.iter().any(|c| c.scheme.code == request.scheme_code);
     }
     let content: serde_json::Value = serde_json::from_str(&request.content).unwrap_or_default();
-    let changes: Vec<Change> = serde_json::from_value(content["changes"].clone()).unwrap_or_default();
+    // Entered as changes, or as what follows from a hit of a comparison list.
+    let of = |list: &serde_json::Value| serde_json::from_value::<Vec<Change>>(list.clone()).unwrap_or_default();
+    let changes = [of(&content["changes"]), of(&content["comparison"]["changes"])].concat();
     changes.iter().any(|c| CitizenNumber::parse_any(&c.citizen_number, today).is_ok_and(|n| n == *number))
 }
 

@@ -184,6 +184,18 @@ pub struct Match {
     pub to: Option<NaiveDate>,
 }
 
+impl Match {
+    /// Who says so: the sender, or the file when none was named.
+    pub fn sender(&self) -> &str {
+        if self.source.is_empty() { &self.file_name } else { &self.source }
+    }
+
+    /// Where it stands: `死亡名单（公安）第 3 行`.
+    pub fn place(&self) -> String {
+        format!("{}（{}）第 {} 行", self.kind.title(), self.sender(), self.row_no)
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct MatchRow {
     list_no: i64,

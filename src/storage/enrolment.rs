@@ -11,7 +11,7 @@ use super::{date, period};
 use crate::domain::bank_account::AccountNumber;
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::enrolment::{Account, Enrolment, StopReason};
-use crate::domain::entitlement::Entitlement;
+use crate::domain::entitlement::{Entitlement, Fact};
 use crate::domain::money::Money;
 use crate::domain::period::{Period, date_number};
 use crate::values;
@@ -37,6 +37,7 @@ statements! {
     PEOPLE = "SELECT beneficiary_no, citizen_number, name FROM beneficiary WHERE agency_code = $1";
     PERSON = "SELECT beneficiary_no, name, former_unit, retired_on, phone FROM beneficiary WHERE agency_code = $1 AND citizen_number = $2";
     ACCOUNTS = "SELECT e.account_number, e.beneficiary_no, e.holder_relation FROM enrolment e WHERE e.agency_code = $1";
+    OTHER_USERS = "SELECT COUNT(*) FROM enrolment WHERE agency_code = $1 AND account_number = $2 AND beneficiary_no <> $3";
     SCHEMES_OF_PEOPLE = "SELECT beneficiary_no, scheme_code, enrolment_no FROM enrolment WHERE agency_code = $1";
     MARK_CHANGED = "UPDATE enrolment SET changed_event_no = $3 WHERE agency_code = $1 AND enrolment_no = $2";
     MARK_PERSON = "UPDATE enrolment SET changed_event_no = $3 WHERE agency_code = $1 AND beneficiary_no = $2";
@@ -125,10 +126,22 @@ pub async fn of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<En
 /// # Errors
 /// The database's, or when there is none of this number.
 pub async fn by_no(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Enrolment, StorageError> {
+    Ok(with_facts(tx, agency, enrolment_no).await?.0)
+}
+
+/// The same, with the numbered facts that have made it.
+///
+/// # Errors
+/// As [`by_no`].
+pub async fn with_facts(
+    tx: &mut Tx,
+    agency: &str,
+    enrolment_no: i64,
+) -> Result<(Enrolment, Vec<(i64, Fact)>), StorageError> {
     let mut enrolment: Enrolment = tx.fetch_one::<Row>(BY_NO, values![agency, enrolment_no]).await?.try_into()?;
     let facts = enrolment_event::facts(tx, agency, enrolment_no).await?;
     enrolment.entitlement = enrolment.entitlement.after(&facts);
-    Ok(enrolment)
+    Ok((enrolment, facts))
 }
 
 /// Scheme and number of every enrolment of a person.
@@ -177,6 +190,20 @@ pub async fn person(tx: &mut Tx, agency: &str, citizen_number: &str) -> Result<O
 /// The database's.
 pub async fn accounts(tx: &mut Tx, agency: &str) -> Result<Vec<(String, i64, String)>, StorageError> {
     tx.fetch_all(ACCOUNTS, values![agency]).await
+}
+
+/// True when somebody else is paid into an account.
+///
+/// # Errors
+/// The database's.
+pub async fn is_used_by_another(
+    tx: &mut Tx,
+    agency: &str,
+    account: &AccountNumber,
+    beneficiary_no: i64,
+) -> Result<bool, StorageError> {
+    let (others,): (i64,) = tx.fetch_one(OTHER_USERS, values![agency, account.as_str(), beneficiary_no]).await?;
+    Ok(others > 0)
 }
 
 /// Person, scheme and number of every enrolment of the agency.

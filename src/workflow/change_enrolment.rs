@@ -163,8 +163,7 @@ pub(super) async fn enrolment_of(
 async fn find(office: &Office, step: &mut Step, number: &str, scheme: Option<&str>) -> Result<Found, Failure> {
     let (scheme_code, enrolment_no) = enrolment_of(step, number, scheme).await?;
     let (scheme, _) = office.scheme(&mut step.tx, &scheme_code).await?;
-    let enrolment = enrolment::by_no(&mut step.tx, &step.agency, enrolment_no).await?;
-    let facts = enrolment_event::facts(&mut step.tx, &step.agency, enrolment_no).await?;
+    let (enrolment, facts) = enrolment::with_facts(&mut step.tx, &step.agency, enrolment_no).await?;
     Ok(Found { scheme, enrolment, facts })
 }
 
@@ -325,9 +324,8 @@ async fn new_account(
     if *new == enrolment.account {
         return Err(Failure::refused("SAME_ACCOUNT", format!("{} 的账户没有变化", enrolment.name)));
     }
-    let in_use = enrolment::accounts(&mut step.tx, &step.agency).await?;
-    let others = in_use.iter().any(|(number, p, _)| number == new.number.as_str() && *p != enrolment.beneficiary_no);
-    if others && relation.is_empty() {
+    let person = enrolment.beneficiary_no;
+    if relation.is_empty() && enrolment::is_used_by_another(&mut step.tx, &step.agency, &new.number, person).await? {
         return Err(Failure::refused("ACCOUNT_IN_USE", format!("{} 已是另一人的账号", new.number))
             .hint("确需使用他人账户时，用 --relation 写明关系"));
     }

@@ -235,8 +235,7 @@ async fn plan(office: &Office, step: &mut Step, hit: &Hit, input: Confirm<'_>) -
         waits |= whats.len() > before && scheme.second_person.changes;
     }
     let list = &hit.of;
-    let source = if list.source.is_empty() { &list.file_name } else { &list.source };
-    let evidence = format!("第 {} 号{}（{source}）第 {} 行", list.list_no, list.kind.title(), list.row_no);
+    let evidence = format!("第 {} 号{}", list.list_no, list.place());
     let reason = if input.reason.trim().is_empty() { list.kind.title() } else { input.reason.trim() };
     let changes: Vec<Change> = whats
         .into_iter()

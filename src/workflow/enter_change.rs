@@ -103,6 +103,7 @@ async fn conclude(
 ) -> Result<Entered, Failure> {
     let mut waits = false;
     let mut schemes: Vec<&str> = changed.iter().map(|c| c.scheme.as_str()).collect();
+    schemes.sort_unstable();
     schemes.dedup();
     for code in schemes {
         waits |= office.scheme(&mut step.tx, code).await?.0.second_person.changes;

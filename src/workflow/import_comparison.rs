@@ -243,9 +243,7 @@ async fn open(step: &mut Step, found: &Match, lines: usize) -> Result<NewHit, Fa
 
 /// `死亡名单（公安）第 3 行: 2026-03-05 死亡`, with another name if the list has one.
 fn note(found: &Match, lines: usize) -> String {
-    let source = if found.source.is_empty() { &found.file_name } else { &found.source };
-    let says = found.kind.says(found.from, found.to);
-    let mut note = format!("{}（{source}）第 {} 行: {says}", found.kind.title(), found.row_no);
+    let mut note = format!("{}: {}", found.place(), found.kind.says(found.from, found.to));
     if lines > 1 {
         note = format!("{note}，共 {lines} 行");
     }

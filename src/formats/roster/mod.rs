@@ -12,13 +12,13 @@ use chrono::{Months, NaiveDate};
 use self::columns::{COMMON, Column, required, titles};
 pub use self::template::template;
 pub use super::list::REASON_TITLE;
-use super::list::{Line, ListReader, digits_in, masked, quoted};
+use super::list::{Line, ListReader, ReadList, digits_in, masked, quoted};
 use super::table::{Cell, Header, Row, Table};
 use crate::domain::bank::{Bank, BankBook};
 use crate::domain::bank_account::AccountNumber;
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::enrolment::Account;
-use crate::domain::finding::{RowFinding, Severity};
+use crate::domain::finding::Severity;
 use crate::domain::money::Money;
 use crate::domain::period::{Period, parse_date};
 use crate::domain::person_name::same_name;
@@ -73,26 +73,10 @@ pub struct RosterRow {
     pub note: String,
 }
 
-/// What was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Roster {
-    /// People without any error, in the order of the file.
-    pub rows: Vec<RosterRow>,
-    /// Rows with a person, good or not.
-    pub data_rows: usize,
-    /// Everything found, in the order of the file.
-    pub findings: Vec<RowFinding>,
-    /// Row of the titles; 0 when there is none.
-    pub header_row: usize,
-}
+/// What was read of a roster: people without any error.
+pub type Roster = ReadList<RosterRow>;
 
-impl Roster {
-    /// True when something must be corrected first.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.findings.iter().any(|f| f.severity == Severity::Error)
-    }
-
+impl ReadList<RosterRow> {
     /// Rows below the titles that have an error.
     #[must_use]
     pub fn rejected_rows(&self) -> usize {

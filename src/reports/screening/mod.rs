@@ -90,6 +90,10 @@ impl Screened {
         })
     }
 
+    fn person(&self, enrolment_no: i64) -> Option<&Enrolment> {
+        self.people.binary_search_by_key(&enrolment_no, |p| p.no).ok().map(|at| &self.people[at])
+    }
+
     fn covered_of(&self, person: &Enrolment) -> BTreeMap<Period, Money> {
         self.covered.get(&person.no).cloned().unwrap_or_default()
     }

@@ -14,7 +14,7 @@ use crate::domain::run::RunKind;
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::engine::Tx;
-use crate::storage::{appropriation, cover, hold, payment, payment_file};
+use crate::storage::{appropriation, cover, date, hold, payment, payment_file};
 
 static AMOUNT_DIFFERS: Check = Check {
     code: "AMOUNT_DIFFERS",
@@ -215,14 +215,11 @@ async fn idle(
     all: bool,
     today: NaiveDate,
 ) -> Result<Vec<Found>, Failure> {
-    let mut moved: BTreeMap<i64, NaiveDate> = BTreeMap::new();
-    for posting in appropriation::postings(tx, agency).await? {
-        let on = posting.posted_on()?;
-        moved.entry(posting.appropriation_no).and_modify(|last| *last = on.max(*last)).or_insert(on);
-    }
+    let moved = appropriation::last_posted(tx, agency).await?;
     let mut found = Vec::new();
     for a in appropriation::list(tx, agency).await? {
-        let days = moved.get(&a.no).map_or(0, |last| (today - *last).num_days());
+        let last = moved.get(&a.no).map(|on| date("posting", *on)).transpose()?;
+        let days = last.map_or(0, |last| (today - last).num_days());
         let is_ours = codes.contains(a.scheme_code.as_str()) || all && a.scheme_code.is_empty();
         if is_ours && days > IDLE_DAYS && a.available > Money::ZERO {
             let what = format!("{} 可用 {} 元，{days} 天没有支付", a.document, a.available.grouped());

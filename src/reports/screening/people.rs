@@ -122,7 +122,7 @@ fn very_old(office: &Office, scheme: &str, person: &Enrolment) -> Option<Found> 
 /// The first run that paid a person soon after the account was changed.
 fn changed_accounts(screened: &Screened, changes: &[AccountChange]) -> Vec<Found> {
     let found = changes.iter().filter_map(|change| {
-        let person = screened.people.iter().find(|p| p.no == change.enrolment_no)?;
+        let person = screened.person(change.enrolment_no)?;
         let paid = screened.traces.get(&person.no).map_or(&[][..], Vec::as_slice);
         let run = screened.runs.iter().find(|run| {
             let days = (run.prepared.on - change.on).num_days();
@@ -147,7 +147,7 @@ fn back_after_stop(screened: &Screened, facts: &[(i64, i64, Fact)]) -> Vec<Found
     let found = undone.filter_map(|(enrolment_no, seq)| {
         let stop = facts.iter().find(|(of, no, _)| (*of, *no) == (enrolment_no, seq))?;
         let Fact::Stopped { last, reason, .. } = &stop.2 else { return None };
-        let person = screened.people.iter().find(|p| p.no == enrolment_no)?;
+        let person = screened.person(enrolment_no)?;
         let covered = screened.covered_of(person);
         let paid = covered.keys().filter(|month| **month > *last).count();
         let what = format!("停发（{}，最后一个月 {last}）后来撤销，此后已发 {paid} 个月", reason.title());

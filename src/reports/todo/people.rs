@@ -35,7 +35,14 @@ pub(super) fn on_hold(books: &Books<'_>) -> Vec<Todo> {
     }
     let todo = |(reason, since, people): (HoldReason, NaiveDate, HashSet<i64>)| Todo {
         what: format!("{} 人暂停支付: {}", people.len(), reason.advice()),
-        command: "fafang hold list，处理后 hold clear 编号 --note 处理结果".into(),
+        command: match reason {
+            // Such a hold goes with its hit: clearing it by itself is refused.
+            HoldReason::Comparison(_) => {
+                "fafang comparison hits，核实后 comparison confirm 编号 或 dismiss 编号 --reason 原因"
+            }
+            HoldReason::Bank(_) | HoldReason::Exclusion => "fafang hold list，处理后 hold clear 编号 --note 处理结果",
+        }
+        .into(),
         ..Todo::new("HOLD_OPEN", &[Role::Maker], since, reason.title())
     };
     by_reason.into_iter().map(todo).collect()
@@ -152,7 +159,10 @@ impl Certification {
         let warning = scheme.certification.map_or(0, |rule| rule.warning_months);
         let todo = |code, since: Period, what| Todo {
             what,
-            command: "fafang change certify 公民身份号码 --date 认证日期，或 change import 认证名单".into(),
+            command: format!(
+                "fafang change certify 公民身份号码 --date 认证日期，或 certify import 认证名单 --scheme {}",
+                scheme.code
+            ),
             ..Todo::new(code, &[Role::Maker], since.first_day(), scheme.code.clone())
         };
         let lapsed = self.lapsed.into_iter().map(|(until, names)| {

@@ -2,19 +2,23 @@
 
 use fafang::domain::actor::{Actor, Role};
 use fafang::domain::change::{Change, What};
+use fafang::domain::comparison::ComparisonKind;
 use fafang::domain::enrolment::StopReason;
 use fafang::domain::publicity::PublicityKind;
 use fafang::domain::recovery::Cause;
+use fafang::reports::payment_sheet::Numbers;
+use fafang::reports::person::person as person_report;
 use fafang::reports::render::text;
 use fafang::reports::todo::{Reader, Todo, list, todo};
 use fafang::workflow::clear_hold::clear_hold;
 use fafang::workflow::decide_run::{approve, review, send_back, submit};
-use fafang::workflow::enter_change::enter_change;
+use fafang::workflow::enter_change::{self, enter_change};
 use fafang::workflow::explain_finding::explain_finding;
 use fafang::workflow::publish::{NewShowing, record_publicity};
 use fafang::workflow::recover;
 
 use crate::support::changes::stop;
+use crate::support::lists::{confirmed, deaths, scheme_with_lines};
 use crate::support::{SCHEME, TestOffice, day, on_both_engines, on_both_engines_with, paper, person, yuan};
 
 async fn todos(office: &TestOffice, reader: Reader) -> Vec<Todo> {
@@ -196,6 +200,7 @@ async fn certifications_and_second_persons_are_waited_for() {
         office.go_to("2026-05-01");
         let due = todos(office, Reader::Post(Role::Maker)).await;
         assert_eq!((due[0].code, due[0].since), ("CERTIFICATION_DUE", day("2026-05-01")));
+        assert!(due[0].command.contains("certify import"), "{}", due[0].command);
         assert!(due[0].what.contains("等 5 人的资格认证将于 2026-06 到期"), "{}", due[0].what);
         let certify = Change {
             citizen_number: people[0].citizen_number.clone(),
@@ -241,6 +246,37 @@ async fn the_screen_word_for_word() {
 "
         );
         assert_eq!(text::render(&report), expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_list_or_a_write_off_asks_for_stands_with_the_command_that_is_not_refused() {
+    on_both_engines_with(&scheme_with_lines("second_person = [\"changes\"]"), async |office| {
+        let people = office.neighbours(2);
+        office.import(&people).await;
+        office.pay("2026-01", &office.good_bank()).await;
+        office.go_to("2026-02-10");
+        office.compare(ComparisonKind::Death, &deaths(&[(&people[0], "2025-12-20")])).await;
+        let held = todos(office, Reader::Post(Role::Maker)).await.into_iter().find(|t| t.code == "HOLD_OPEN").unwrap();
+        assert!(held.command.contains("comparison confirm") && !held.command.contains("hold clear"), "{held:?}");
+        confirmed(&office.as_maker(), 1).await.unwrap();
+        let waits = todos(office, Reader::Post(Role::Reviewer)).await;
+        assert_eq!(
+            (waits[0].code, &*waits[0].command),
+            ("REQUEST_WAITS", "fafang change accept 1 或 change reject 1 --reason 原因")
+        );
+        let number = &people[0].citizen_number;
+        let story = person_report(&office.as_maker(), number, None, Numbers::Masked).await.unwrap();
+        assert_eq!(story.sheets[2].rows.len(), 1, "the confirmation waits in the person's own story");
+        enter_change::accept(&office.as_reviewer(), 1).await.unwrap();
+        recover::open(&office.as_maker(), number, None, Cause::DeathToldLate, None).await.unwrap();
+        let write_off = recover::WriteOff { case_no: 1, amount: yuan(120), reason: "无遗产".into() };
+        recover::request_write_off(&office.as_maker(), write_off).await.unwrap();
+        assert!(codes(office, Reader::Post(Role::Reviewer)).await.is_empty(), "a reviewer could not accept it");
+        let waits = todos(office, Reader::Post(Role::Approver)).await;
+        assert!(waits.iter().any(|t| t.code == "REQUEST_WAITS" && t.what.contains("核销")), "{waits:?}");
+        office.doctor().await;
     })
     .await;
 }
