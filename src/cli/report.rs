@@ -57,9 +57,12 @@ pub async fn run(args: Args, desk: &Desk) -> Answer {
 
 async fn build(args: &Args, desk: &Desk) -> Result<Report, Failure> {
     let office = &desk.office;
-    let listed = REPORTS.iter().find(|r| r.code == args.name);
-    let needs = listed.map_or("", |r| r.needs);
-    let missing = || Failure::refused("REPORT_NEEDS", format!("报表 {} 需要 {needs}", args.name));
+    let unknown = || {
+        Failure::refused("UNKNOWN_REPORT", format!("没有报表 {}", args.name)).hint("fafang report list 列出全部报表")
+    };
+    // Only what is listed can be asked for: a report that nobody can find in the list is none.
+    let listed = REPORTS.iter().find(|r| r.code == args.name).ok_or_else(unknown)?;
+    let missing = || Failure::refused("REPORT_NEEDS", format!("报表 {} 需要 {}", args.name, listed.needs));
     match args.name.as_str() {
         "payments" => {
             let numbers = whole_numbers(desk, args.full, &[Role::Finance]).await?;
@@ -77,9 +80,7 @@ async fn build(args: &Args, desk: &Desk) -> Result<Report, Failure> {
         "screening" => screening::screening(office, args.scheme.as_deref()).await,
         "certification" => certification::certification(office, args.scheme.as_deref().ok_or_else(missing)?).await,
         "comparison" => comparison::hits(office, true).await,
-        other => {
-            Err(Failure::refused("UNKNOWN_REPORT", format!("没有报表 {other}")).hint("fafang report list 列出全部报表"))
-        }
+        _ => Err(unknown()),
     }
 }
 

@@ -54,6 +54,8 @@ pub const REPORTS: &[Listed] = &[
         title: "年终对账（指标、按月、人员、未发放成功、多发）",
         needs: "--scheme 项目 --year 年度",
     },
+    Listed { code: "screening", title: "核查清单", needs: "可加 --scheme 项目" },
+    Listed { code: "certification", title: "资格认证到期情况", needs: "--scheme 项目" },
     Listed {
         code: "comparison", title: "比对命中及处理（名单、此后已发月数和金额）", needs: "不需要参数"
     },

@@ -109,7 +109,9 @@ async fn an_office_on_postgres_and_one_on_a_file_say_the_same() {
         desk.run(&["roster", "export", "--scheme", CODE, "--out", "r.xlsx"]).done();
         assert!(desk.path("t.xlsx").exists() && desk.path("r.xlsx").exists());
         desk.run(&["bank", "layouts"]).done().says("neutral").says("和静县农村信用合作联社");
-        desk.run(&["report", "list"]).done().says("year-end");
+        desk.run(&["report", "list"]).done().says("year-end").says("screening").says("certification");
+        desk.run(&["report", "screening"]).done().says("核查清单");
+        desk.run(&["report", "certification"]).exits(1).says("REPORT_NEEDS").says("--scheme");
         desk.run(&["hold", "list"]).done();
         desk.run(&["finding", "list"]).done();
         desk.run(&["audit", "list"]).done().says("budget.adjust");
