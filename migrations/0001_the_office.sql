@@ -307,23 +307,24 @@ CREATE TABLE payment (
     amount_fen BIGINT NOT NULL CHECK (amount_fen > 0),
     offset_fen BIGINT NOT NULL, -- fen of all earlier lines
     PRIMARY KEY (agency_code, period, run_no, line_no),
-    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no)
+    UNIQUE (agency_code, enrolment_no, period, run_no),
+    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no),
+    FOREIGN KEY (agency_code, enrolment_no) REFERENCES enrolment (agency_code, enrolment_no)
 );
 
 -- The part of one claim that one payment covers, with its trace. Never updated.
 CREATE TABLE cover (
     agency_code TEXT NOT NULL,
-    period BIGINT NOT NULL, -- the benefit month
-    enrolment_no BIGINT NOT NULL,
-    run_no BIGINT NOT NULL,
     run_period BIGINT NOT NULL,
+    run_no BIGINT NOT NULL,
     line_no BIGINT NOT NULL,
+    period BIGINT NOT NULL, -- the benefit month
+    enrolment_no BIGINT NOT NULL, -- the payment's
     amount_fen BIGINT NOT NULL CHECK (amount_fen > 0),
     claim_fen BIGINT NOT NULL, -- owed for the month when prepared
     covered_fen BIGINT NOT NULL, -- covered before
-    PRIMARY KEY (agency_code, period, enrolment_no, run_no),
+    PRIMARY KEY (agency_code, run_period, run_no, line_no, period),
     FOREIGN KEY (agency_code, run_period, run_no, line_no) REFERENCES payment (agency_code, period, run_no, line_no),
-    FOREIGN KEY (agency_code, enrolment_no) REFERENCES enrolment (agency_code, enrolment_no),
     CHECK (amount_fen <= claim_fen - covered_fen)
 );
 

@@ -7,6 +7,10 @@ use fafang::cli::Cli;
 use tracing_subscriber::EnvFilter;
 
 /// One command at a time needs no more than one thread of its own; SQLite brings another.
+/// SQLite's thread allocates what ours frees, row by row: glibc makes the two wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -104,6 +104,9 @@ async fn never_twice(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
         let (covered, claim) = (Money(covered).grouped(), Money(claim).grouped());
         result.problems.push(format!("资格 {enrolment_no} 的 {period}: 已覆盖 {covered} 元，应发 {claim} 元"));
     }
+    for (run_code, line_no, covered, paid) in cover::misplaced(tx, agency).await? {
+        result.problems.push(format!("{run_code} 第 {line_no} 笔付给资格 {paid}，却记为资格 {covered} 的已覆盖"));
+    }
     Ok(result)
 }
 

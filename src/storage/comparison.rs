@@ -122,7 +122,7 @@ pub async fn insert(
             &e.detail,
         ]
     };
-    tx.insert_rows("comparison_entry", &COLUMNS, entries.iter().map(entry).collect()).await?;
+    tx.insert_rows("comparison_entry", &COLUMNS, entries.iter().map(entry)).await?;
     Ok(list_no)
 }
 

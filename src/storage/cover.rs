@@ -16,10 +16,35 @@ use crate::domain::recovery::{RunKey, Stretch};
 use crate::domain::run::Run;
 use crate::values;
 
-/// The run that a cover belongs to.
-macro_rules! join_run {
+/// Covers reached from their runs, or from one enrolment's payments: a run names the scheme, and both
+/// lead to covers through a key. CROSS JOIN is a plain join to PostgreSQL; to SQLite it says that the table on
+/// the left is to be read first.
+macro_rules! from_runs {
     () => {
-        "JOIN run r ON r.agency_code = c.agency_code AND r.period = c.run_period AND r.run_no = c.run_no"
+        "FROM run r CROSS JOIN cover c"
+    };
+}
+
+/// See [`from_runs`].
+macro_rules! from_payments {
+    () => {
+        "FROM payment p CROSS JOIN cover c CROSS JOIN run r"
+    };
+}
+
+/// What joins the tables of [`from_runs`].
+macro_rules! of_runs {
+    () => {
+        "r.agency_code = $1 AND c.agency_code = r.agency_code AND c.run_period = r.period AND c.run_no = r.run_no"
+    };
+}
+
+/// What joins the tables of [`from_payments`].
+macro_rules! of_payments {
+    () => {
+        "p.agency_code = $1 AND p.enrolment_no = $2 AND c.agency_code = p.agency_code AND c.run_period = p.period \
+         AND c.run_no = p.run_no AND c.line_no = p.line_no \
+         AND r.agency_code = p.agency_code AND r.period = p.period AND r.run_no = p.run_no"
     };
 }
 
@@ -31,48 +56,43 @@ macro_rules! join_failure {
     };
 }
 
-/// Run, file and last outcome: together they tell the state (see [`payment_state`]).
+/// File and last outcome: with the run they tell the state (see [`payment_state`]).
 macro_rules! join_state {
     () => {
-        concat!(
-            join_run!(),
-            " LEFT JOIN payment_file f ON f.agency_code = c.agency_code AND f.period = c.run_period AND f.run_no = c.run_no \
-             AND c.line_no BETWEEN f.first_line_no AND f.last_line_no \
-             LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
-             AND o.line_no = c.line_no AND o.seq_no = (SELECT MAX(x.seq_no) FROM payment_outcome x \
-             WHERE x.agency_code = c.agency_code AND x.period = c.run_period AND x.run_no = c.run_no AND x.line_no = c.line_no)"
-        )
+        "LEFT JOIN payment_file f ON f.agency_code = c.agency_code AND f.period = c.run_period AND f.run_no = c.run_no \
+         AND c.line_no BETWEEN f.first_line_no AND f.last_line_no \
+         LEFT JOIN payment_outcome o ON o.agency_code = c.agency_code AND o.period = c.run_period AND o.run_no = c.run_no \
+         AND o.line_no = c.line_no AND o.seq_no = (SELECT MAX(x.seq_no) FROM payment_outcome x \
+         WHERE x.agency_code = c.agency_code AND x.period = c.run_period AND x.run_no = c.run_no AND x.line_no = c.line_no)"
     };
 }
 
 statements! {
     /// One row per enrolment, its months in a text: a third of the time of one row per month.
     COVERED = concat!(
-        "SELECT c.enrolment_no, STRING_AGG(CAST(c.period AS TEXT) || '=' || CAST(c.amount_fen AS TEXT), ',') FROM cover c ",
-        join_run!(), " ", join_failure!(),
-        " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NULL \
-         GROUP BY c.enrolment_no");
+        "SELECT c.enrolment_no, STRING_AGG(CAST(c.period AS TEXT) || '=' || CAST(c.amount_fen AS TEXT), ',') ",
+        from_runs!(), " ", join_failure!(), " WHERE ", of_runs!(),
+        " AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NULL GROUP BY c.enrolment_no");
     COVERED_OF = concat!(
-        "SELECT c.period, CAST(SUM(c.amount_fen) AS BIGINT) FROM cover c ",
-        join_run!(), " ", join_failure!(),
-        " WHERE c.agency_code = $1 AND c.enrolment_no = $2 AND r.status <> 'cancelled' AND o.line_no IS NULL GROUP BY c.period");
+        "SELECT c.period, CAST(SUM(c.amount_fen) AS BIGINT) ",
+        from_payments!(), " ", join_failure!(), " WHERE ", of_payments!(),
+        " AND r.status <> 'cancelled' AND o.line_no IS NULL GROUP BY c.period");
     OF_LINES = "SELECT line_no, period, amount_fen, claim_fen, covered_fen FROM cover \
               WHERE agency_code = $1 AND run_period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, period";
     /// Sums per month and state; a state is told by run, file and last outcome together.
     BY_MONTH = concat!(
         "SELECT c.period, r.first_period, r.run_no, r.status, f.status, o.kind, COUNT(*), \
-         CAST(COALESCE(SUM(c.amount_fen), 0) AS BIGINT) FROM cover c ",
-        join_state!(),
-        " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 \
+         CAST(COALESCE(SUM(c.amount_fen), 0) AS BIGINT) ",
+        from_runs!(), " ", join_state!(), " WHERE ", of_runs!(),
+        " AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 \
          GROUP BY c.period, r.first_period, r.run_no, r.status, f.status, o.kind \
          ORDER BY c.period, r.run_no, f.status, o.kind");
     /// Months whose effective cover is more than was ever owed for them, or less than nothing.
     WRONGLY_COVERED = concat!(
         "SELECT x.enrolment_no, x.period, CAST(SUM(x.fen) AS BIGINT), MAX(x.claim_fen) FROM ( \
          SELECT c.enrolment_no AS enrolment_no, c.period AS period, CASE WHEN o.line_no IS NULL THEN c.amount_fen ELSE 0 END AS fen, \
-         c.claim_fen AS claim_fen FROM cover c ",
-        join_run!(), " ", join_failure!(),
-        " WHERE c.agency_code = $1 AND r.status <> 'cancelled' \
+         c.claim_fen AS claim_fen ",
+        from_runs!(), " ", join_failure!(), " WHERE ", of_runs!(), " AND r.status <> 'cancelled' \
          UNION ALL SELECT e.enrolment_no, e.period, CASE e.kind WHEN 'released' THEN e.amount_fen ELSE -e.amount_fen END, 0 \
          FROM recovery_entry e LEFT JOIN run r ON r.agency_code = e.agency_code AND r.period = e.run_period AND r.run_no = e.run_no \
          WHERE e.agency_code = $1 AND e.kind <> 'write_off' AND (r.status IS NULL OR r.status <> 'cancelled') \
@@ -80,32 +100,34 @@ statements! {
          FROM recovery_entry e JOIN run r ON r.agency_code = e.agency_code AND r.period = e.run_period AND r.run_no = e.run_no \
          WHERE e.agency_code = $1 AND r.status <> 'cancelled') x \
          GROUP BY x.enrolment_no, x.period HAVING SUM(x.fen) NOT BETWEEN 0 AND MAX(x.claim_fen)");
+    /// Covers whose payment is another enrolment's.
+    MISPLACED = concat!(
+        "SELECT r.run_code, c.line_no, c.enrolment_no, p.enrolment_no FROM run r CROSS JOIN payment p CROSS JOIN cover c WHERE ",
+        of_runs!(),
+        " AND p.agency_code = r.agency_code AND p.period = r.period AND p.run_no = r.run_no AND p.line_no = c.line_no \
+         AND p.enrolment_no <> c.enrolment_no ORDER BY r.run_code, c.line_no");
     /// Months of which a payment failed, with the day of the last failure.
     FAILED = concat!(
-        "SELECT c.enrolment_no, c.period, MAX(o.outcome_on) FROM cover c ",
-        join_run!(), " ", join_failure!(),
-        " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NOT NULL \
-         GROUP BY c.enrolment_no, c.period");
+        "SELECT c.enrolment_no, c.period, MAX(o.outcome_on) ",
+        from_runs!(), " ", join_failure!(), " WHERE ", of_runs!(),
+        " AND r.scheme_code = $2 AND r.status <> 'cancelled' AND o.line_no IS NOT NULL GROUP BY c.enrolment_no, c.period");
     /// Every cover of one enrolment with its file and the day of the file's first answer.
     SENT_OF_ENROLMENT = concat!(
         "SELECT c.period, c.amount_fen, r.run_code, c.run_period, c.run_no, c.line_no, r.status, f.status, o.kind, f.name, \
          (SELECT MIN(b.received_on) FROM bank_return b WHERE b.agency_code = f.agency_code AND b.period = f.period \
-         AND b.run_no = f.run_no AND b.file_no = f.file_no AND b.kind = 'return') FROM cover c ",
-        join_state!(),
-        " WHERE c.agency_code = $1 AND c.enrolment_no = $2 ORDER BY c.period, r.run_no");
+         AND b.run_no = f.run_no AND b.file_no = f.file_no AND b.kind = 'return') ",
+        from_payments!(), " ", join_state!(), " WHERE ", of_payments!(), " ORDER BY c.period, r.run_no");
     /// Payments of one enrolment, month by month, with what tells their state.
     OF_ENROLMENT = concat!(
-        "SELECT c.period, c.run_period, c.run_no, c.amount_fen, p.offset_fen, r.status, f.status, o.kind FROM cover c \
-         JOIN payment p ON p.agency_code = c.agency_code AND p.period = c.run_period AND p.run_no = c.run_no AND p.line_no = c.line_no ",
-        join_state!(),
-        " WHERE c.agency_code = $1 AND c.enrolment_no = $2 ORDER BY c.run_no, c.period");
+        "SELECT c.period, c.run_period, c.run_no, c.amount_fen, p.offset_fen, r.status, f.status, o.kind ",
+        from_payments!(), " ", join_state!(), " WHERE ", of_payments!(), " ORDER BY c.run_no, c.period");
     COUNT = "SELECT COUNT(*) FROM cover WHERE agency_code = $1";
     /// Every cover of some months with what became of it.
     TRACES = concat!(
         "SELECT c.enrolment_no, c.period, c.amount_fen, r.run_code, c.line_no, r.status, f.status, o.kind, o.reason_class, \
-         o.reason_text, o.outcome_on FROM cover c ",
-        join_state!(),
-        " WHERE c.agency_code = $1 AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 AND r.status <> 'cancelled' \
+         o.reason_text, o.outcome_on ",
+        from_runs!(), " ", join_state!(), " WHERE ", of_runs!(),
+        " AND r.scheme_code = $2 AND c.period BETWEEN $3 AND $4 AND r.status <> 'cancelled' \
          ORDER BY c.enrolment_no, c.period, r.run_no");
 }
 
@@ -414,6 +436,14 @@ pub async fn sent_of_enrolment(tx: &mut Tx, agency: &str, enrolment_no: i64) -> 
 /// The database's.
 pub async fn wrongly_covered(tx: &mut Tx, agency: &str) -> Result<Vec<(i64, i64, i64, i64)>, StorageError> {
     tx.fetch_all(WRONGLY_COVERED, values![agency]).await
+}
+
+/// Run code, line, the cover's enrolment and the payment's, of covers that say another than their payment.
+///
+/// # Errors
+/// The database's.
+pub async fn misplaced(tx: &mut Tx, agency: &str) -> Result<Vec<(String, i64, i64, i64)>, StorageError> {
+    tx.fetch_all(MISPLACED, values![agency]).await
 }
 
 /// How many covers there are.

@@ -29,7 +29,8 @@ macro_rules! select {
 }
 
 statements! {
-    OF_SCHEME = select!("e.scheme_code = $2 ORDER BY e.enrolment_no");
+    /// Without ORDER BY, for which SQLite would read the enrolments of every scheme.
+    OF_SCHEME = select!("e.scheme_code = $2");
     BY_NO = select!("e.enrolment_no = $2");
     OF_PERSON = "SELECT e.scheme_code, e.enrolment_no FROM enrolment e \
                  JOIN beneficiary b ON b.agency_code = e.agency_code AND b.beneficiary_no = e.beneficiary_no \
@@ -110,6 +111,7 @@ impl TryFrom<Row> for Enrolment {
 pub async fn of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<Enrolment>, StorageError> {
     let rows: Vec<Row> = tx.fetch_all(OF_SCHEME, values![agency, scheme]).await?;
     let mut enrolments: Vec<Enrolment> = rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+    enrolments.sort_by_key(|e| e.no);
     let facts = enrolment_event::facts_of_scheme(tx, agency, scheme).await?;
     for of_one in facts.chunk_by(|(a, ..), (b, ..)| a == b) {
         // Both lists are in order of enrolment_no.
@@ -241,7 +243,7 @@ pub async fn insert_people(tx: &mut Tx, agency: &str, people: Vec<NewBeneficiary
     let row = |p: NewBeneficiary| -> Vec<Value> {
         values![agency, p.no, p.citizen_number, p.name, p.former_unit, p.retired_on.map(date_number), p.phone]
     };
-    tx.insert_rows("beneficiary", &COLUMNS, people.into_iter().map(row).collect()).await
+    tx.insert_rows("beneficiary", &COLUMNS, people.into_iter().map(row)).await
 }
 
 /// An enrolment to be stored.
@@ -324,7 +326,7 @@ pub async fn insert_enrolments(
             mark.event_no,
         ]
     };
-    tx.insert_rows("enrolment", &COLUMNS, enrolments.into_iter().map(row).collect()).await
+    tx.insert_rows("enrolment", &COLUMNS, enrolments.into_iter().map(row)).await
 }
 
 /// Marks an enrolment as changed: payments prepared before are looked at again.

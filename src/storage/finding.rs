@@ -90,24 +90,21 @@ pub async fn insert(
     }
     let count = i64::try_from(findings.len()).unwrap_or(i64::MAX);
     let first_no = super::counter::take(tx, agency, "finding", count).await?;
-    let rows = (first_no..)
-        .zip(findings)
-        .map(|(no, f)| {
-            values![
-                agency,
-                no,
-                f.code,
-                period,
-                run_no,
-                file_no,
-                f.line_no,
-                f.amount.fen(),
-                &f.message,
-                date_number(on),
-                event_no
-            ]
-        })
-        .collect();
+    let rows = (first_no..).zip(findings).map(|(no, f)| {
+        values![
+            agency,
+            no,
+            f.code,
+            period,
+            run_no,
+            file_no,
+            f.line_no,
+            f.amount.fen(),
+            &f.message,
+            date_number(on),
+            event_no
+        ]
+    });
     tx.insert_rows("finding", &COLUMNS, rows).await
 }
 

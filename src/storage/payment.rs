@@ -97,11 +97,11 @@ pub async fn insert(
     ];
     const COVER: [&str; 9] = [
         "agency_code",
+        "run_period",
+        "run_no",
+        "line_no",
         "period",
         "enrolment_no",
-        "run_no",
-        "run_period",
-        "line_no",
         "amount_fen",
         "claim_fen",
         "covered_fen",
@@ -127,18 +127,18 @@ pub async fn insert(
     let cover_row = |p: &Payment, c: &Cover| -> Vec<Value> {
         values![
             agency,
+            period,
+            run.no,
+            p.line_no,
             c.period.number(),
             p.enrolment_no,
-            run.no,
-            period,
-            p.line_no,
             c.amount.fen(),
             c.claim.fen(),
             c.covered_before.fen(),
         ]
     };
-    tx.insert_rows("payment", &PAYMENT, payments.iter().map(payment_row).collect()).await?;
-    let covers = payments.iter().flat_map(|(p, covers)| covers.iter().map(move |c| cover_row(p, c))).collect();
+    tx.insert_rows("payment", &PAYMENT, payments.iter().map(payment_row)).await?;
+    let covers = payments.iter().flat_map(|(p, covers)| covers.iter().map(move |c| cover_row(p, c)));
     tx.insert_rows("cover", &COVER, covers).await
 }
 
@@ -364,5 +364,5 @@ pub async fn insert_outcomes(
             event_no,
         ]
     };
-    tx.insert_rows("payment_outcome", &COLUMNS, outcomes.into_iter().map(row).collect()).await
+    tx.insert_rows("payment_outcome", &COLUMNS, outcomes.into_iter().map(row)).await
 }

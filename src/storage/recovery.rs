@@ -431,7 +431,7 @@ pub async fn insert_entries(tx: &mut Tx, agency: &str, list: &[Entry], event_no:
             e.accepted_by.clone(),
         ]
     };
-    tx.insert_rows("recovery_entry", &COLUMNS, list.iter().map(row).collect()).await
+    tx.insert_rows("recovery_entry", &COLUMNS, list.iter().map(row)).await
 }
 
 /// What recoveries did to a month of an enrolment.

@@ -207,6 +207,11 @@ async fn the_doctor_names_what_was_changed() {
                 "MONEY",
             ),
             (
+                "UPDATE cover SET enrolment_no = enrolment_no + 1000 WHERE agency_code = $1 AND line_no = 1",
+                "UPDATE cover SET enrolment_no = enrolment_no - 1000 WHERE agency_code = $1 AND line_no = 1",
+                "NEVER_TWICE",
+            ),
+            (
                 "UPDATE run SET total_fen = total_fen + 1 WHERE agency_code = $1",
                 "UPDATE run SET total_fen = total_fen - 1 WHERE agency_code = $1",
                 "TOTALS",
