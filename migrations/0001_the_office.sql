@@ -291,41 +291,20 @@ CREATE TABLE run_draw (
     FOREIGN KEY (agency_code, appropriation_no) REFERENCES appropriation (agency_code, appropriation_no)
 );
 
--- One credit to one account, frozen. Never updated.
-CREATE TABLE payment (
+-- The payments of a run, frozen: some hundred lines a page, one credit to one account each, with the claims that it covers.
+-- Never updated. How a line reads: Payment::frozen_form in src/domain/payment.rs.
+CREATE TABLE payment_page (
     agency_code TEXT NOT NULL,
     period BIGINT NOT NULL, -- of the run
     run_no BIGINT NOT NULL,
-    line_no BIGINT NOT NULL, -- 1, 2, 3 …, by bank, then by roster
-    enrolment_no BIGINT NOT NULL,
-    beneficiary_no BIGINT NOT NULL,
-    citizen_number TEXT NOT NULL,
-    name TEXT NOT NULL,
-    bank_code TEXT NOT NULL,
-    account_number TEXT NOT NULL,
-    account_holder TEXT NOT NULL,
-    amount_fen BIGINT NOT NULL CHECK (amount_fen > 0),
-    offset_fen BIGINT NOT NULL, -- fen of all earlier lines
-    PRIMARY KEY (agency_code, period, run_no, line_no),
-    UNIQUE (agency_code, enrolment_no, period, run_no),
-    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no),
-    FOREIGN KEY (agency_code, enrolment_no) REFERENCES enrolment (agency_code, enrolment_no)
-);
-
--- The part of one claim that one payment covers, with its trace. Never updated.
-CREATE TABLE cover (
-    agency_code TEXT NOT NULL,
-    run_period BIGINT NOT NULL,
-    run_no BIGINT NOT NULL,
-    line_no BIGINT NOT NULL,
-    period BIGINT NOT NULL, -- the benefit month
-    enrolment_no BIGINT NOT NULL, -- the payment's
-    amount_fen BIGINT NOT NULL CHECK (amount_fen > 0),
-    claim_fen BIGINT NOT NULL, -- owed for the month when prepared
-    covered_fen BIGINT NOT NULL, -- covered before
-    PRIMARY KEY (agency_code, run_period, run_no, line_no, period),
-    FOREIGN KEY (agency_code, run_period, run_no, line_no) REFERENCES payment (agency_code, period, run_no, line_no),
-    CHECK (amount_fen <= claim_fen - covered_fen)
+    page_no BIGINT NOT NULL, -- 1, 2, 3 …
+    first_line_no BIGINT NOT NULL, -- lines are numbered 1, 2, 3 … over all pages, by bank, then by roster
+    last_line_no BIGINT NOT NULL CHECK (last_line_no >= first_line_no),
+    first_enrolment_no BIGINT NOT NULL, -- the smallest on the page …
+    last_enrolment_no BIGINT NOT NULL CHECK (last_enrolment_no >= first_enrolment_no), -- … and the greatest
+    content TEXT NOT NULL,
+    PRIMARY KEY (agency_code, period, run_no, page_no),
+    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no)
 );
 
 -- Bytes sent to one bank for one run, with what became of its rows (kept totals).
@@ -401,7 +380,7 @@ CREATE TABLE payment_outcome (
     return_no BIGINT,
     event_no BIGINT NOT NULL,
     PRIMARY KEY (agency_code, period, run_no, line_no, seq_no),
-    FOREIGN KEY (agency_code, period, run_no, line_no) REFERENCES payment (agency_code, period, run_no, line_no)
+    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no)
 );
 
 -- A person may not be paid until a clerk has resolved something.

@@ -1,11 +1,10 @@
 //! Payments (发放明细): one credit to one account in a run, covering one or more periods.
 //!
-//! A payment row is written once. What became of it is told by the state of its run and file, and
-//! by outcome rows where it differs: an answered file means credited unless a row says otherwise.
+//! A payment is written once, as one line of text: what is stored, what is digested and what an auditor can read are
+//! the same characters. What became of it is told by the state of its run and file, and by outcome rows where it
+//! differs: an answered file means credited unless a row says otherwise.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::hash::BuildHasher;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
@@ -82,42 +81,139 @@ pub struct Payment {
     pub amount: Money,
     /// Fen of all earlier lines: where this payment lies in the run's money (see `appropriation::Draw`).
     pub offset: Money,
+    /// What it covers, month by month.
+    pub covers: Vec<Cover>,
 }
 
 impl Payment {
-    /// Adds this payment, with what it covers, to the digest of its run.
-    fn digest_into(&self, covers: &[Cover], digest: &mut Sha256) {
-        for field in [
-            &self.line_no.to_string(),
-            &self.enrolment_no.to_string(),
-            &self.beneficiary_no.to_string(),
-            &self.offset.0.to_string(),
-            &self.citizen_number,
-            &self.name,
-            &self.bank_code,
-            &self.account_number,
-            &self.account_holder,
-            &self.amount.0.to_string(),
-        ] {
-            digest.update(field.as_bytes());
-            digest.update([0x1F]);
+    /// The payment as a line, its fields between tabs and its covers between spaces:
+    ///
+    /// `line enrolment amount offset beneficiary number name bank account holder month=amount/claim/covered …`
+    ///
+    /// Numbers in fen and yyyymm. No field can hold a tab or a line break (see [`Payment::is_sound`]).
+    pub fn frozen_form(&self, line: &mut String) {
+        let Payment { line_no, enrolment_no, beneficiary_no, .. } = self;
+        let (amount, offset) = (self.amount.0, self.offset.0);
+        // Writing to a String does not fail.
+        let _ = write!(line, "{line_no}\t{enrolment_no}\t{amount}\t{offset}\t{beneficiary_no}");
+        for text in self.texts() {
+            line.push('\t');
+            line.push_str(text);
         }
-        for cover in covers {
-            digest.update(format!("{}={}\x1F", cover.period.number(), cover.amount.0).as_bytes());
+        for (i, cover) in self.covers.iter().enumerate() {
+            let before = if i == 0 { '\t' } else { ' ' };
+            let Cover { amount, claim, covered_before, .. } = cover;
+            let _ = write!(line, "{before}{}={}/{}/{}", cover.period.number(), amount.0, claim.0, covered_before.0);
         }
-        digest.update([0x1E]);
+        line.push('\n');
+    }
+
+    fn texts(&self) -> [&str; 5] {
+        [&self.citizen_number, &self.name, &self.bank_code, &self.account_number, &self.account_holder]
+    }
+
+    /// True when it pays what it covers, no month beyond what is owed for it, and no text would break its line.
+    pub fn is_sound(&self) -> bool {
+        let total: Money = self.covers.iter().map(|c| c.amount).sum();
+        let fits = |c: &Cover| c.amount > Money::ZERO && c.amount <= c.claim - c.covered_before;
+        let is_one_line = !self.texts().iter().any(|text| text.contains(['\t', '\n']));
+        total == self.amount && !self.covers.is_empty() && self.covers.iter().all(fits) && is_one_line
     }
 }
 
-/// SHA-256, in hexadecimal, over frozen payments, what each covers, and what is offset beside them.
-pub fn frozen_digest<'a>(
-    payments: impl IntoIterator<Item = &'a Payment>,
-    covers: &HashMap<i64, Vec<Cover>, impl BuildHasher>,
-    offsets: &[Entry],
-) -> String {
+/// A payment's line, read in place: what runs over whole years looks at a few fields of very many.
+#[derive(Debug, Clone, Copy)]
+pub struct FrozenLine<'a> {
+    /// Line within the run.
+    pub line_no: i64,
+    /// Whose.
+    pub enrolment_no: i64,
+    /// Sum of what it covers.
+    pub amount: Money,
+    /// Fen of all earlier lines.
+    pub offset: Money,
+    rest: &'a str,
+}
+
+/// A line that is no frozen payment.
+#[derive(Debug, thiserror::Error)]
+#[error("“{0}”不是发放明细")]
+pub struct FrozenLineError(String);
+
+impl<'a> FrozenLine<'a> {
+    /// Reads a line, without its line break.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(line: &'a str) -> Result<FrozenLine<'a>, FrozenLineError> {
+        let mut fields = line.splitn(5, '\t');
+        let mut number = || fields.next()?.parse::<i64>().ok();
+        let numbers = (number(), number(), number(), number());
+        let (Some(line_no), Some(enrolment_no), Some(amount), Some(offset)) = numbers else {
+            return Err(FrozenLineError(line.to_string()));
+        };
+        let rest = fields.next().ok_or_else(|| FrozenLineError(line.to_string()))?;
+        Ok(FrozenLine { line_no, enrolment_no, amount: Money(amount), offset: Money(offset), rest })
+    }
+
+    /// What it covers, month by month.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn covers(&self) -> impl Iterator<Item = Result<Cover, FrozenLineError>> {
+        self.covers_field().split(' ').map(|text| cover(text).ok_or_else(|| FrozenLineError(text.to_string())))
+    }
+
+    fn covers_field(&self) -> &'a str {
+        self.rest.rsplit_once('\t').map_or("", |(_, covers)| covers)
+    }
+
+    /// The whole payment.
+    ///
+    /// # Errors
+    /// When a field is missing or cannot be read.
+    pub fn payment(&self) -> Result<Payment, FrozenLineError> {
+        let mut fields = self.rest.split('\t');
+        let mut field = || fields.next().ok_or_else(|| FrozenLineError(self.rest.to_string()));
+        let beneficiary_no = field()?;
+        let payment = Payment {
+            line_no: self.line_no,
+            enrolment_no: self.enrolment_no,
+            beneficiary_no: beneficiary_no.parse().map_err(|_| FrozenLineError(beneficiary_no.to_string()))?,
+            citizen_number: field()?.to_string(),
+            name: field()?.to_string(),
+            bank_code: field()?.to_string(),
+            account_number: field()?.to_string(),
+            account_holder: field()?.to_string(),
+            amount: self.amount,
+            offset: self.offset,
+            covers: self.covers().collect::<Result<_, _>>()?,
+        };
+        // Neither a field less nor one more.
+        let is_whole = fields.next() == Some(self.covers_field()) && fields.next().is_none();
+        is_whole.then_some(payment).ok_or_else(|| FrozenLineError(self.rest.to_string()))
+    }
+}
+
+fn cover(text: &str) -> Option<Cover> {
+    let (month, amounts) = text.split_once('=')?;
+    let mut amounts = amounts.splitn(3, '/').map(|fen| fen.parse().map(Money).ok());
+    Some(Cover {
+        period: Period::from_number(month.parse().ok()?).ok()?,
+        amount: amounts.next()??,
+        claim: amounts.next()??,
+        covered_before: amounts.next()??,
+    })
+}
+
+/// SHA-256, in hexadecimal, over frozen payments with what each covers, and what is offset beside them.
+pub fn frozen_digest<'a>(payments: impl IntoIterator<Item = &'a Payment>, offsets: &[Entry]) -> String {
     let mut digest = Sha256::new();
+    let mut line = String::new();
     for payment in payments {
-        payment.digest_into(covers.get(&payment.line_no).map_or(&[], Vec::as_slice), &mut digest);
+        line.clear();
+        payment.frozen_form(&mut line);
+        digest.update(line.as_bytes());
     }
     for offset in offsets {
         digest.update(offset.frozen_form().as_bytes());
@@ -262,6 +358,92 @@ mod tests {
         ] {
             assert!(text.parse::<PaymentRef>().is_err(), "{text}");
         }
+    }
+
+    fn payment() -> Payment {
+        let month = |text: &str, amount, covered| Cover {
+            period: text.parse().unwrap(),
+            amount: Money(amount),
+            claim: Money(12_000),
+            covered_before: Money(covered),
+        };
+        Payment {
+            line_no: 17,
+            enrolment_no: 3,
+            beneficiary_no: 5,
+            citizen_number: "652827194001010011".into(),
+            name: "阿依古丽·买买提".into(),
+            bank_code: "RCC".into(),
+            account_number: "6222020000000000017".into(),
+            account_holder: "阿依古丽 买买提".into(),
+            amount: Money(14_000),
+            offset: Money(192_000),
+            covers: vec![month("2026-01", 2_000, 10_000), month("2026-02", 12_000, 0)],
+        }
+    }
+
+    #[test]
+    fn a_payment_is_one_line_that_reads_back() {
+        let mut line = String::new();
+        payment().frozen_form(&mut line);
+        assert_eq!(
+            line,
+            "17\t3\t14000\t192000\t5\t652827194001010011\t阿依古丽·买买提\tRCC\t6222020000000000017\t阿依古丽 买买提\t\
+             202601=2000/12000/10000 202602=12000/12000/0\n"
+        );
+        let read = FrozenLine::read(line.trim_end_matches('\n')).unwrap();
+        assert_eq!((read.line_no, read.enrolment_no, read.amount, read.offset), (17, 3, Money(14_000), Money(192_000)));
+        assert_eq!(read.covers().collect::<Result<Vec<_>, _>>().unwrap(), payment().covers);
+        let mut again = String::new();
+        read.payment().unwrap().frozen_form(&mut again);
+        assert_eq!(again, line);
+        let broken = ["", "17\t3\t14000\t192000", "x\t3\t14000\t192000\t5"];
+        assert!(broken.iter().all(|text| FrozenLine::read(text).is_err()));
+        for wrong in [line.replace("202602=", "202613="), line.replace("/10000 ", " "), line.replace("\tRCC\t", "\t")] {
+            assert!(FrozenLine::read(wrong.trim_end()).unwrap().payment().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_unsound_payment_is_told() {
+        assert!(payment().is_sound());
+        let unsound = |change: fn(&mut Payment)| {
+            let mut changed = payment();
+            change(&mut changed);
+            assert!(!changed.is_sound(), "{changed:?}");
+        };
+        unsound(|p| p.account_holder = "甲\t乙".into());
+        unsound(|p| p.name.push('\n'));
+        unsound(|p| p.amount += Money(1));
+        unsound(|p| p.covers.clear());
+        unsound(|p| p.covers[0].claim = Money(11_999));
+        unsound(|p| p.covers[0].covered_before += Money(1));
+        unsound(|p| {
+            p.covers[1].amount = Money::ZERO;
+            p.amount = Money(2_000);
+        });
+    }
+
+    #[test]
+    fn every_character_of_a_payment_is_digested() {
+        let digest = frozen_digest([&payment()], &[]);
+        let other = |change: fn(&mut Payment)| {
+            let mut changed = payment();
+            change(&mut changed);
+            assert_ne!(frozen_digest([&changed], &[]), digest);
+        };
+        other(|p| p.enrolment_no = 4);
+        other(|p| p.beneficiary_no = 4);
+        other(|p| p.citizen_number.push('0'));
+        other(|p| p.name.push('甲'));
+        other(|p| p.bank_code.push('X'));
+        other(|p| p.account_number.push('0'));
+        other(|p| p.account_holder.push('甲'));
+        other(|p| p.amount += Money(1));
+        other(|p| p.offset += Money(1));
+        other(|p| p.covers[1].claim += Money(1));
+        other(|p| p.covers[1].covered_before += Money(1));
+        other(|p| p.covers.truncate(1));
     }
 
     #[test]

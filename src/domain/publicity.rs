@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::calendar::{Calendar, MissingYear};
 use super::money::Money;
-use super::payment::{Cover, Payment};
+use super::payment::Payment;
 use super::period::Period;
 use super::text::{hex, mask_middle};
 
@@ -65,14 +65,10 @@ pub struct ShownRow {
 }
 
 /// The list of some payments in line order; `units` by person.
-pub fn shown_rows(
-    payments: &[Payment],
-    covers: &HashMap<i64, Vec<Cover>, impl BuildHasher>,
-    units: &HashMap<i64, String, impl BuildHasher>,
-) -> Vec<ShownRow> {
+pub fn shown_rows(payments: &[Payment], units: &HashMap<i64, String, impl BuildHasher>) -> Vec<ShownRow> {
     let masks = masked_for_namesakes(payments.iter().map(|p| (p.name.as_str(), p.citizen_number.as_str())));
     let row = |(p, citizen_number): (&Payment, String)| {
-        let months: Vec<Period> = covers.get(&p.line_no).into_iter().flatten().map(|c| c.period).collect();
+        let months: Vec<Period> = p.covers.iter().map(|c| c.period).collect();
         ShownRow {
             name: p.name.clone(),
             citizen_number,

@@ -12,7 +12,9 @@ use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::audit_event;
+use crate::storage::cover::WronglyCovered;
 use crate::storage::engine::Tx;
+use crate::storage::error::StorageError;
 use crate::storage::payment::StoredOutcome;
 use crate::storage::payment_file::PaymentFile;
 use crate::storage::{appropriation, cover, kept_file, payment, payment_file, recovery, run};
@@ -99,13 +101,17 @@ pub async fn audit_chain(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
 
 async fn never_twice(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
     let mut result = check("NEVER_TWICE", "每人每月的已覆盖金额（减追回、加抵扣）不为负、不超过发送时的应发");
-    result.examined = usize::try_from(cover::count(tx, agency).await?).unwrap_or(usize::MAX);
-    for (enrolment_no, period, covered, claim) in cover::wrongly_covered(tx, agency).await? {
-        let (covered, claim) = (Money(covered).grouped(), Money(claim).grouped());
+    let (examined, wrong) = match cover::wrongly_covered(tx, agency).await {
+        Err(error @ StorageError::Inconsistent { .. }) => {
+            result.problems.push(error.to_string());
+            return Ok(result);
+        }
+        other => other?,
+    };
+    result.examined = examined;
+    for WronglyCovered { enrolment_no, period, covered, claim } in wrong {
+        let (covered, claim) = (covered.grouped(), claim.grouped());
         result.problems.push(format!("资格 {enrolment_no} 的 {period}: 已覆盖 {covered} 元，应发 {claim} 元"));
-    }
-    for (run_code, line_no, covered, paid) in cover::misplaced(tx, agency).await? {
-        result.problems.push(format!("{run_code} 第 {line_no} 笔付给资格 {paid}，却记为资格 {covered} 的已覆盖"));
     }
     Ok(result)
 }
@@ -197,11 +203,16 @@ impl Books {
     }
 
     async fn examine_run(&mut self, tx: &mut Tx, agency: &str, run: &Run) -> Result<(), Failure> {
-        let payments = payment::of_run(tx, agency, run).await?;
+        let payments = match payment::of_run(tx, agency, run).await {
+            Err(error @ StorageError::Inconsistent { .. }) => {
+                self.frozen.problems.push(format!("{}: {error}", run.code));
+                return Ok(());
+            }
+            other => other?,
+        };
         let outcomes = payment::outcomes_of_run(tx, agency, run).await?;
         let files = payment_file::of_run(tx, agency, run).await?;
-        let covers = cover::of_run(tx, agency, run).await?;
-        let covered: Money = covers.values().flatten().map(|c| c.amount).sum();
+        let covered: Money = payments.iter().flat_map(|p| &p.covers).map(|c| c.amount).sum();
         let offsets = recovery::offsets_of_run(tx, agency, run).await?;
         let draws = appropriation::draws(tx, agency, run.periods.last.number(), run.no).await?;
         self.totals.examined += 1;
@@ -223,7 +234,7 @@ impl Books {
         }
         if let Some(expected) = run.state.digest() {
             self.frozen.examined += 1;
-            if frozen_digest(&payments, &covers, &offsets) != expected {
+            if frozen_digest(&payments, &offsets) != expected {
                 self.frozen.problems.push(format!("{}: 明细与提交时的摘要不符", run.code));
             }
         }
@@ -256,7 +267,7 @@ impl Books {
                 let books = self.recounted.entry(appropriation_no).or_default();
                 match run.state {
                     RunState::Approved(_) => books.0 += part,
-                    RunState::Issued(..) | RunState::Settled(..) => books.1 += part,
+                    RunState::Issued(..) | RunState::Settled(..) | RunState::Closed(..) => books.1 += part,
                     _ => {}
                 }
             }

@@ -9,8 +9,7 @@ use crate::domain::payment::{Cover, PaymentState};
 use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::office::Office;
-use crate::storage::cover::payment_state;
-use crate::storage::{appropriation, cover, payment, payment_file};
+use crate::storage::{appropriation, payment};
 
 /// Whether numbers of people and accounts are shown whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +30,7 @@ pub async fn payment_sheet(office: &Office, code: &str, numbers: Numbers) -> Res
     let run = office.run(&mut tx, code).await?;
     let scheme = office.scheme_of(&mut tx, &run).await?;
     let payments = payment::of_run(&mut tx, agency, &run).await?;
-    let mut covers = cover::of_run(&mut tx, agency, &run).await?;
-    let outcomes = payment::outcomes_of_run(&mut tx, agency, &run).await?;
-    let files = payment_file::of_run(&mut tx, agency, &run).await?;
+    let standing = payment::Standing::of(&mut tx, agency, &run).await?;
     let draws = appropriation::draws(&mut tx, agency, run.periods.last.number(), run.no).await?;
     let appropriations = appropriation::list(&mut tx, agency).await?;
     let mut sheet = Sheet {
@@ -57,11 +54,8 @@ pub async fn payment_sheet(office: &Office, code: &str, numbers: Numbers) -> Res
         notes: Vec::new(),
     };
     for p in payments {
-        let months = covers.remove(&p.line_no).unwrap_or_default();
-        let file = files.iter().find(|f| (f.first_line_no..=f.last_line_no).contains(&p.line_no));
-        let last = outcomes.get(&p.line_no).and_then(|o| o.last());
-        let state = payment_state(run.state.code(), file.map(|f| f.status.as_str()), last.map(|o| o.kind.as_str()))?;
-        let back_pay: Money = months.iter().filter(|c| c.period < run.periods.first).map(|c| c.amount).sum();
+        let (state, last) = standing.state(p.line_no)?;
+        let back_pay: Money = p.covers.iter().filter(|c| c.period < run.periods.first).map(|c| c.amount).sum();
         let (citizen_number, account) = match numbers {
             Numbers::Whole => (p.citizen_number.clone(), p.account_number.clone()),
             Numbers::Masked => (
@@ -77,7 +71,7 @@ pub async fn payment_sheet(office: &Office, code: &str, numbers: Numbers) -> Res
             bank.into(),
             account.into(),
             p.account_holder.into(),
-            trace(&months).into(),
+            trace(&p.covers).into(),
             (p.amount - back_pay).into(),
             back_pay.into(),
             p.amount.into(),

@@ -26,8 +26,8 @@ use crate::storage::cover::SentCover;
 use crate::storage::engine::Tx;
 use crate::storage::enrolment_event::StoredEvent;
 use crate::storage::hold::StoredHold;
-use crate::storage::payment::{AnyOutcome, outcome_kind};
-use crate::storage::{cover, enrolment, enrolment_event, hold, payment};
+use crate::storage::payment::StoredOutcome;
+use crate::storage::{cover, enrolment, enrolment_event, hold};
 
 /// One enrolment with everything that belongs to it.
 struct Chapter {
@@ -35,7 +35,6 @@ struct Chapter {
     enrolment: Enrolment,
     events: Vec<StoredEvent>,
     covers: Vec<SentCover>,
-    outcomes: Vec<AnyOutcome>,
     covered: BTreeMap<Period, Money>,
 }
 
@@ -106,7 +105,6 @@ impl Chapter {
             enrolment: enrolment::by_no(tx, agency, enrolment_no).await?,
             events: enrolment_event::events(tx, agency, enrolment_no).await?,
             covers: cover::sent_of_enrolment(tx, agency, enrolment_no).await?,
-            outcomes: payment::outcomes_of_enrolment(tx, agency, enrolment_no).await?,
             covered: cover::covered_of(tx, agency, enrolment_no).await?,
         })
     }
@@ -313,12 +311,9 @@ fn months(chapters: &[Chapter], now: Period, shown: &impl Fn(&str) -> String) ->
                 claim.reason().into(),
             ];
             for cover in c.covers.iter().filter(|cover| cover.period == month) {
-                let key = cover.payment;
-                let told: Vec<&AnyOutcome> =
-                    c.outcomes.iter().filter(|o| (o.period, o.run_no, o.line_no) == key).collect();
                 let mut row = head;
                 row.push(cover.amount.into());
-                row.extend(sent(cover, &told, shown)?);
+                row.extend(sent(cover, shown)?);
                 rows.push(row);
                 // The claim stands once, so that the column can be added up.
                 head = vec![c.scheme.code.clone().into(), month.to_string().into(), Value::Empty, Value::Empty];
@@ -346,9 +341,10 @@ fn months(chapters: &[Chapter], now: Period, shown: &impl Fn(&str) -> String) ->
 }
 
 /// Run, line, file, outcome, day, the bank's words, and what went before when there is more than one outcome.
-fn sent(cover: &SentCover, told: &[&AnyOutcome], shown: &impl Fn(&str) -> String) -> Result<Vec<Value>, Failure> {
+fn sent(cover: &SentCover, shown: &impl Fn(&str) -> String) -> Result<Vec<Value>, Failure> {
+    let told = &cover.outcomes;
     let mut steps: Vec<(&str, String, String)> = Vec::with_capacity(told.len() + 1);
-    let kinds = told.iter().map(|o| outcome_kind(&o.kind)).collect::<Result<Vec<_>, _>>()?;
+    let kinds = told.iter().map(StoredOutcome::kind).collect::<Result<Vec<_>, _>>()?;
     // An answered file means credited unless a row says otherwise; a late return says nothing of the answer.
     let is_credited_by_file = cover.answered_on.is_some() && kinds.iter().all(|k| *k == OutcomeKind::Returned);
     if is_credited_by_file {
@@ -374,7 +370,7 @@ fn sent(cover: &SentCover, told: &[&AnyOutcome], shown: &impl Fn(&str) -> String
         steps.iter().map(|(title, on, words)| format!("{title} {on} {words}").trim().to_string()).collect();
     Ok(vec![
         cover.run_code.clone().into(),
-        cover.payment.2.to_string().into(),
+        cover.line_no.to_string().into(),
         cover.file.clone().unwrap_or_default().into(),
         cover.state.title().into(),
         on.into(),

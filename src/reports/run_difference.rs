@@ -13,7 +13,7 @@ use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::engine::Tx;
-use crate::storage::{cover, enrolment, hold, payment, run};
+use crate::storage::{enrolment, hold, payment, run};
 
 /// The difference of a run to the last run of its scheme.
 #[derive(Debug, Clone, Serialize)]
@@ -61,10 +61,8 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
     let scheme = office.scheme_of(tx, this).await?;
     let now = by_person(payment::of_run(tx, agency, this).await?);
     let then = by_person(payment::of_run(tx, agency, &last).await?);
-    let covers = cover::of_run(tx, agency, this).await?;
     let enrolments = enrolment::of_scheme(tx, agency, &this.scheme_code).await?;
     let holds = hold::open_by_person(tx, agency).await?;
-    let months = |p: &Payment| covers.get(&p.line_no).map_or(&[][..], Vec::as_slice);
     let mut difference = RunDifference {
         last_run: Some(last.code.clone()),
         new: Vec::new(),
@@ -75,8 +73,8 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
     for (enrolment_no, p) in &now {
         match then.get(enrolment_no) {
             Some(old) if old.amount == p.amount => difference.same += 1,
-            Some(old) => difference.changed.push(entry(p, old.amount, p.amount, months_reason(this, months(p)))),
-            None => difference.new.push(entry(p, Money::ZERO, p.amount, months_reason(this, months(p)))),
+            Some(old) => difference.changed.push(entry(p, old.amount, p.amount, months_reason(this, &p.covers))),
+            None => difference.new.push(entry(p, Money::ZERO, p.amount, months_reason(this, &p.covers))),
         }
     }
     for (enrolment_no, p) in &then {

@@ -48,7 +48,6 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("change_request", change_request::STATEMENTS),
         ("comparison", comparison::STATEMENTS),
         ("counter", counter::STATEMENTS),
-        ("cover", cover::STATEMENTS),
         ("enrolment", enrolment::STATEMENTS),
         ("enrolment_event", enrolment_event::STATEMENTS),
         ("finding", finding::STATEMENTS),

@@ -1,145 +1,162 @@
-//! Payments, frozen, and their outcomes by exception.
+//! Payments, frozen in pages, and their outcomes by exception.
+//!
+//! A page is read and written as one value: a month of a million people is two thousand of them. Which page to read for
+//! some lines or for one enrolment is told by its bounds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use chrono::NaiveDate;
 
 use super::engine::{Tx, Value};
 use super::error::StorageError;
+use super::payment_file::{self, PaymentFile};
 use crate::domain::bank::ReasonClass;
-use crate::domain::money::Money;
-use crate::domain::payment::{Cover, OutcomeKind, Payment};
+use crate::domain::payment::{FrozenLine, OutcomeKind, Payment, PaymentState};
 use crate::domain::period::date_number;
 use crate::domain::run::Run;
 use crate::values;
 
+/// Lines of a page: some 60 KB.
+const PAGE_LINES: usize = 500;
+
 statements! {
-    OF_LINES = "SELECT line_no, enrolment_no, beneficiary_no, citizen_number, name, bank_code, account_number, account_holder, amount_fen, offset_fen \
-              FROM payment WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no";
-    /// Payments whose account is no longer the roster's: the run was prepared before the change.
-    MOVED_ACCOUNTS = "SELECT p.line_no, p.name FROM payment p \
-                      JOIN enrolment e ON e.agency_code = p.agency_code AND e.enrolment_no = p.enrolment_no \
-                      WHERE p.agency_code = $1 AND p.period = $2 AND p.run_no = $3 \
-                      AND (p.account_number <> e.account_number OR p.account_holder <> e.account_holder OR p.bank_code <> e.bank_code) \
-                      ORDER BY p.line_no";
-    /// Payments whose account was entered by a given person: the one in force when the run was
+    /// A few pages at a time, so that a large run is never in memory whole.
+    PAGES = "SELECT period, run_no, page_no, first_line_no, last_line_no, first_enrolment_no, last_enrolment_no, content FROM payment_page \
+             WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND page_no > $4 AND last_line_no >= $5 AND first_line_no <= $6 \
+             ORDER BY page_no LIMIT 16";
+    PAGES_OF_ENROLMENT = "SELECT period, run_no, page_no, first_line_no, last_line_no, first_enrolment_no, last_enrolment_no, content \
+             FROM payment_page WHERE agency_code = $1 AND first_enrolment_no <= $2 AND last_enrolment_no >= $2 ORDER BY run_no, page_no";
+    /// Accounts that changed after an event.
+    CHANGED_ACCOUNTS = "SELECT enrolment_no, bank_code, account_number, account_holder FROM enrolment \
+                        WHERE agency_code = $1 AND scheme_code = $2 AND changed_event_no > $3";
+    /// Enrolments whose account was entered by a given person: the one in force when the run was
     /// prepared (its last change until then, else the roster that enrolled the person), or now.
-    ACCOUNTS_SET_BY = "SELECT COUNT(*) FROM payment p \
-                       JOIN enrolment e ON e.agency_code = p.agency_code AND e.enrolment_no = p.enrolment_no \
-                       WHERE p.agency_code = $1 AND p.period = $2 AND p.run_no = $3 AND (e.account_set_by = $4 OR $4 = COALESCE( \
+    ACCOUNTS_SET_BY = "SELECT e.enrolment_no FROM enrolment e \
+                       WHERE e.agency_code = $1 AND e.scheme_code = $2 AND (e.account_set_by = $3 OR $3 = COALESCE( \
                            (SELECT v.made_by FROM enrolment_event v WHERE v.agency_code = e.agency_code AND v.enrolment_no = e.enrolment_no \
-                                AND v.kind = 'account' AND v.event_no <= $5 ORDER BY v.seq_no DESC LIMIT 1), \
+                                AND v.kind = 'account' AND v.event_no <= $4 ORDER BY v.seq_no DESC LIMIT 1), \
                            (SELECT i.imported_by FROM roster_import i WHERE i.agency_code = e.agency_code AND i.import_no = e.import_no)))";
     OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
                        WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
-    OUTCOMES = "SELECT period, run_no, line_no, seq_no, kind, reason_class, reason_code, reason_text, outcome_on FROM payment_outcome \
-                WHERE agency_code = $1 ORDER BY period, run_no, line_no, seq_no";
-    OUTCOMES_OF_ENROLMENT = "SELECT o.period, o.run_no, o.line_no, o.seq_no, o.kind, o.reason_class, o.reason_code, o.reason_text, o.outcome_on \
-                FROM payment_outcome o JOIN payment p ON p.agency_code = o.agency_code AND p.period = o.period AND p.run_no = o.run_no \
-                AND p.line_no = o.line_no WHERE o.agency_code = $1 AND p.enrolment_no = $2 ORDER BY o.period, o.run_no, o.line_no, o.seq_no";
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    line_no: i64,
-    enrolment_no: i64,
-    beneficiary_no: i64,
-    citizen_number: String,
-    name: String,
-    bank_code: String,
-    account_number: String,
-    account_holder: String,
-    amount_fen: i64,
-    offset_fen: i64,
+/// Some hundred frozen payments.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Page {
+    /// Last period of the run.
+    pub period: i64,
+    /// Run.
+    pub run_no: i64,
+    #[sqlx(rename = "page_no")]
+    no: i64,
+    first_line_no: i64,
+    last_line_no: i64,
+    first_enrolment_no: i64,
+    last_enrolment_no: i64,
+    content: String,
 }
 
-impl From<Row> for Payment {
-    fn from(row: Row) -> Payment {
-        Payment {
-            line_no: row.line_no,
-            enrolment_no: row.enrolment_no,
-            beneficiary_no: row.beneficiary_no,
-            citizen_number: row.citizen_number,
-            name: row.name,
-            bank_code: row.bank_code,
-            account_number: row.account_number,
-            account_holder: row.account_holder,
-            amount: Money(row.amount_fen),
-            offset: Money(row.offset_fen),
+impl Page {
+    /// Its payments in line order.
+    ///
+    /// # Errors
+    /// When one cannot be read, or is not within the bounds by which the page is found.
+    pub fn lines(&self) -> Result<Vec<FrozenLine<'_>>, StorageError> {
+        let wrong = |problem: &dyn std::fmt::Display| {
+            let row = format!("{}-{} 第 {} 页", self.period, self.run_no, self.no);
+            StorageError::inconsistent("payment_page", row, problem)
+        };
+        let lines: Result<Vec<FrozenLine<'_>>, _> = self.content.lines().map(FrozenLine::read).collect();
+        let lines = lines.map_err(|e| wrong(&e))?;
+        let fits = |l: &FrozenLine<'_>| {
+            (self.first_line_no..=self.last_line_no).contains(&l.line_no)
+                && (self.first_enrolment_no..=self.last_enrolment_no).contains(&l.enrolment_no)
+        };
+        match lines.iter().find(|l| !fits(l)) {
+            None => Ok(lines),
+            Some(line) => Err(wrong(&format_args!("第 {} 笔不应在此页", line.line_no))),
         }
     }
 }
 
-/// Stores the payments of a run with what each covers.
+/// What a line that cannot be read is to the storage.
+pub(super) fn unreadable(error: impl std::fmt::Display) -> StorageError {
+    StorageError::inconsistent("payment_page", error, "无法读取")
+}
+
+/// The pages of a run, or of a stretch of it, one after another.
+#[derive(Debug)]
+pub struct Pages {
+    key: (String, i64, i64),
+    lines: Lines,
+    ready: VecDeque<Page>,
+    last_page_no: i64,
+    is_over: bool,
+}
+
+impl Pages {
+    /// Those of some lines of a run.
+    pub fn of(agency: &str, run: &Run, lines: Lines) -> Pages {
+        let key = (agency.to_string(), run.periods.last.number(), run.no);
+        Pages { key, lines, ready: VecDeque::new(), last_page_no: 0, is_over: false }
+    }
+
+    /// The next page.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn next(&mut self, tx: &mut Tx) -> Result<Option<Page>, StorageError> {
+        if self.ready.is_empty() && !self.is_over {
+            let (agency, period, run_no) = &self.key;
+            let key = values![agency, *period, *run_no, self.last_page_no, self.lines.0, self.lines.1];
+            self.ready = tx.fetch_all(PAGES, key).await?.into();
+            self.is_over = self.ready.is_empty();
+        }
+        let next = self.ready.pop_front();
+        self.last_page_no = next.as_ref().map_or(self.last_page_no, |page| page.no);
+        Ok(next)
+    }
+}
+
+/// Stores the payments of a run.
 ///
 /// # Errors
-/// The database's.
-pub async fn insert(
-    tx: &mut Tx,
-    agency: &str,
-    run: &Run,
-    payments: &[(Payment, Vec<Cover>)],
-) -> Result<(), StorageError> {
-    const PAYMENT: [&str; 13] = [
+/// The database's, or when a payment is unsound (see [`Payment::is_sound`]) or pays an enrolment again.
+pub async fn insert(tx: &mut Tx, agency: &str, run: &Run, payments: &[Payment]) -> Result<(), StorageError> {
+    const COLUMNS: [&str; 9] = [
         "agency_code",
         "period",
         "run_no",
-        "line_no",
-        "enrolment_no",
-        "beneficiary_no",
-        "citizen_number",
-        "name",
-        "bank_code",
-        "account_number",
-        "account_holder",
-        "amount_fen",
-        "offset_fen",
+        "page_no",
+        "first_line_no",
+        "last_line_no",
+        "first_enrolment_no",
+        "last_enrolment_no",
+        "content",
     ];
-    const COVER: [&str; 9] = [
-        "agency_code",
-        "run_period",
-        "run_no",
-        "line_no",
-        "period",
-        "enrolment_no",
-        "amount_fen",
-        "claim_fen",
-        "covered_fen",
-    ];
-    let period = run.periods.last.number();
-    let payment_row = |(p, _): &(Payment, Vec<Cover>)| -> Vec<Value> {
+    let mut paid = HashSet::with_capacity(payments.len());
+    if let Some(wrong) = payments.iter().find(|p| !(p.is_sound() && paid.insert(p.enrolment_no))) {
+        return Err(StorageError::inconsistent("payment_page", wrong.line_no, "不能作为发放明细"));
+    }
+    let page = |(page_no, lines): (i64, &[Payment])| -> Vec<Value> {
+        let mut content = String::with_capacity(lines.len() * 128);
+        for line in lines {
+            line.frozen_form(&mut content);
+        }
+        let enrolments = || lines.iter().map(|p| p.enrolment_no);
         values![
             agency,
-            period,
+            run.periods.last.number(),
             run.no,
-            p.line_no,
-            p.enrolment_no,
-            p.beneficiary_no,
-            &p.citizen_number,
-            &p.name,
-            &p.bank_code,
-            &p.account_number,
-            &p.account_holder,
-            p.amount.fen(),
-            p.offset.fen(),
+            page_no,
+            lines[0].line_no,
+            lines[lines.len() - 1].line_no,
+            enrolments().min(),
+            enrolments().max(),
+            content,
         ]
     };
-    let cover_row = |p: &Payment, c: &Cover| -> Vec<Value> {
-        values![
-            agency,
-            period,
-            run.no,
-            p.line_no,
-            c.period.number(),
-            p.enrolment_no,
-            c.amount.fen(),
-            c.claim.fen(),
-            c.covered_before.fen(),
-        ]
-    };
-    tx.insert_rows("payment", &PAYMENT, payments.iter().map(payment_row)).await?;
-    let covers = payments.iter().flat_map(|(p, covers)| covers.iter().map(move |c| cover_row(p, c)));
-    tx.insert_rows("cover", &COVER, covers).await
+    tx.insert_rows("payment_page", &COLUMNS, (1..).zip(payments.chunks(PAGE_LINES)).map(page)).await
 }
 
 /// The payments of a run in line order.
@@ -161,17 +178,48 @@ pub const ALL_LINES: Lines = (0, i64::MAX);
 /// # Errors
 /// The database's.
 pub async fn of_lines(tx: &mut Tx, agency: &str, run: &Run, lines: Lines) -> Result<Vec<Payment>, StorageError> {
-    let key = values![agency, run.periods.last.number(), run.no, lines.0, lines.1];
-    let rows: Vec<Row> = tx.fetch_all(OF_LINES, key).await?;
-    Ok(rows.into_iter().map(Into::into).collect())
+    let mut payments = Vec::new();
+    let mut pages = Pages::of(agency, run, lines);
+    while let Some(page) = pages.next(tx).await? {
+        let wanted = page.lines()?.into_iter().filter(|l| (lines.0..=lines.1).contains(&l.line_no));
+        for line in wanted {
+            payments.push(line.payment().map_err(unreadable)?);
+        }
+    }
+    Ok(payments)
+}
+
+/// The pages that may hold payments of an enrolment, over all runs.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn pages_of_enrolment(
+    tx: &mut Tx,
+    agency: &str,
+    enrolment_no: i64,
+) -> Result<Vec<Page>, StorageError> {
+    tx.fetch_all(PAGES_OF_ENROLMENT, values![agency, enrolment_no]).await
 }
 
 /// Line and name of payments whose account differs from the roster in force.
 ///
 /// # Errors
 /// The database's.
-pub async fn moved_accounts(tx: &mut Tx, agency: &str, run: &Run) -> Result<Vec<(i64, String)>, StorageError> {
-    tx.fetch_all(MOVED_ACCOUNTS, values![agency, run.periods.last.number(), run.no]).await
+pub async fn moved_accounts(
+    tx: &mut Tx,
+    agency: &str,
+    run: &Run,
+    payments: &[Payment],
+) -> Result<Vec<(i64, String)>, StorageError> {
+    let key = values![agency, &run.scheme_code, run.prepared_event_no];
+    let rows: Vec<(i64, String, String, String)> = tx.fetch_all(CHANGED_ACCOUNTS, key).await?;
+    let now: HashMap<i64, (String, String, String)> = rows.into_iter().map(|(no, b, a, h)| (no, (b, a, h))).collect();
+    let is_moved = |p: &&Payment| {
+        now.get(&p.enrolment_no).is_some_and(|(bank, number, holder)| {
+            (bank, number, holder) != (&p.bank_code, &p.account_number, &p.account_holder)
+        })
+    };
+    Ok(payments.iter().filter(is_moved).map(|p| (p.line_no, p.name.clone())).collect())
 }
 
 /// How many payments of the run go to an account that this person entered. The roster may have
@@ -179,10 +227,88 @@ pub async fn moved_accounts(tx: &mut Tx, agency: &str, run: &Run) -> Result<Vec<
 ///
 /// # Errors
 /// The database's.
-pub async fn accounts_set_by(tx: &mut Tx, agency: &str, run: &Run, actor: &str) -> Result<i64, StorageError> {
-    let values = values![agency, run.periods.last.number(), run.no, actor, run.prepared_event_no];
-    let (count,): (i64,) = tx.fetch_one(ACCOUNTS_SET_BY, values).await?;
-    Ok(count)
+pub async fn accounts_set_by(
+    tx: &mut Tx,
+    agency: &str,
+    run: &Run,
+    payments: &[Payment],
+    actor: &str,
+) -> Result<usize, StorageError> {
+    let values = values![agency, &run.scheme_code, actor, run.prepared_event_no];
+    let rows: Vec<(i64,)> = tx.fetch_all(ACCOUNTS_SET_BY, values).await?;
+    let own: HashSet<i64> = rows.into_iter().map(|(no,)| no).collect();
+    Ok(payments.iter().filter(|p| own.contains(&p.enrolment_no)).count())
+}
+
+/// What tells the state of every payment of a run: run, files and outcomes together.
+#[derive(Debug)]
+pub struct Standing {
+    run_state: &'static str,
+    files: Vec<PaymentFile>,
+    outcomes: Outcomes,
+}
+
+impl Standing {
+    /// That of a run.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn of(tx: &mut Tx, agency: &str, run: &Run) -> Result<Standing, StorageError> {
+        Ok(Standing {
+            run_state: run.state.code(),
+            files: payment_file::of_run(tx, agency, run).await?,
+            outcomes: outcomes_of_run(tx, agency, run).await?,
+        })
+    }
+
+    /// The file that a line lies in; a withheld line was never sent with it.
+    pub fn file(&self, line_no: i64) -> Option<&PaymentFile> {
+        let at = self.files.partition_point(|f| f.last_line_no < line_no);
+        self.files.get(at).filter(|f| f.first_line_no <= line_no)
+    }
+
+    /// Outcomes of a line, in order.
+    pub fn outcomes(&self, line_no: i64) -> &[StoredOutcome] {
+        self.outcomes.get(&line_no).map_or(&[], Vec::as_slice)
+    }
+
+    /// The last outcome of a line, and the state that all of it tells.
+    ///
+    /// # Errors
+    /// When a stored word is unknown.
+    pub fn state(&self, line_no: i64) -> Result<(PaymentState, Option<&StoredOutcome>), StorageError> {
+        let last = self.outcomes(line_no).last();
+        let file = self.file(line_no).map(|f| f.status.as_str());
+        Ok((payment_state(self.run_state, file, last.map(|o| o.kind.as_str()))?, last))
+    }
+}
+
+/// The state that run, file and last outcome tell together.
+///
+/// # Errors
+/// When a stored word is unknown.
+pub fn payment_state(
+    run_state: &str,
+    file_status: Option<&str>,
+    last_outcome: Option<&str>,
+) -> Result<PaymentState, StorageError> {
+    if let Some(kind) = last_outcome {
+        return Ok(match outcome_kind(kind)? {
+            OutcomeKind::Withheld => PaymentState::Withheld,
+            OutcomeKind::Open => PaymentState::Sent,
+            OutcomeKind::Credited => PaymentState::Credited,
+            OutcomeKind::Rejected => PaymentState::Rejected,
+            OutcomeKind::Returned => PaymentState::Returned,
+        });
+    }
+    match (run_state, file_status) {
+        ("prepared" | "submitted" | "reviewed", _) => Ok(PaymentState::Planned),
+        ("cancelled", _) => Ok(PaymentState::Cancelled),
+        ("approved", _) => Ok(PaymentState::Approved),
+        ("issued" | "settled" | "closed", Some("answered")) => Ok(PaymentState::Credited),
+        ("issued" | "settled" | "closed", Some("written")) => Ok(PaymentState::Sent),
+        (run, file) => Err(StorageError::inconsistent("payment_file", run, format!("支付文件状态 {file:?}"))),
+    }
 }
 
 /// An outcome row of a run.
@@ -252,49 +378,6 @@ pub async fn outcomes_of_lines(tx: &mut Tx, agency: &str, run: &Run, lines: Line
         outcomes.entry(row.line_no).or_default().push(row);
     }
     Ok(outcomes)
-}
-
-/// An outcome row of any run.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct AnyOutcome {
-    /// Run's period.
-    pub period: i64,
-    /// Run.
-    pub run_no: i64,
-    /// Payment.
-    pub line_no: i64,
-    /// 1, 2 … per payment.
-    pub seq_no: i64,
-    /// Stored kind.
-    pub kind: String,
-    /// Stored class, `''` for none.
-    pub reason_class: String,
-    /// The bank's code.
-    pub reason_code: String,
-    /// The bank's text.
-    pub reason_text: String,
-    /// yyyymmdd.
-    pub outcome_on: i64,
-}
-
-/// Every outcome row of the agency, in order of payment.
-///
-/// # Errors
-/// The database's.
-pub async fn outcomes(tx: &mut Tx, agency: &str) -> Result<Vec<AnyOutcome>, StorageError> {
-    tx.fetch_all(OUTCOMES, values![agency]).await
-}
-
-/// Every outcome row of one enrolment's payments, in order of payment.
-///
-/// # Errors
-/// The database's.
-pub async fn outcomes_of_enrolment(
-    tx: &mut Tx,
-    agency: &str,
-    enrolment_no: i64,
-) -> Result<Vec<AnyOutcome>, StorageError> {
-    tx.fetch_all(OUTCOMES_OF_ENROLMENT, values![agency, enrolment_no]).await
 }
 
 /// An outcome to be stored.

@@ -38,6 +38,8 @@ statements! {
                      received_on, event_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     RETURN_BY_DIGEST = "SELECT period, run_no, file_no, return_no, kind, received_by, received_on FROM bank_return \
                         WHERE agency_code = $1 AND digest = $2";
+    FIRST_ANSWER = "SELECT MIN(received_on) FROM bank_return \
+                    WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND file_no = $4 AND kind = 'return'";
     RETURNS_OF_FILE = "SELECT COUNT(*) FROM bank_return WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND file_no = $4";
 }
 
@@ -257,6 +259,16 @@ impl PastReturn {
 /// The database's.
 pub async fn past_return(tx: &mut Tx, agency: &str, digest: &str) -> Result<Option<PastReturn>, StorageError> {
     tx.fetch_optional(RETURN_BY_DIGEST, values![agency, digest]).await
+}
+
+/// When a file was first answered, yyyymmdd; none while it was not.
+///
+/// # Errors
+/// The database's.
+pub async fn first_answer(tx: &mut Tx, agency: &str, file: &PaymentFile) -> Result<Option<i64>, StorageError> {
+    let key = values![agency, file.period, file.run_no, file.file_no];
+    let (on,): (Option<i64>,) = tx.fetch_one(FIRST_ANSWER, key).await?;
+    Ok(on)
 }
 
 /// An answer to be recorded.

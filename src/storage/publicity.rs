@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::cover::payment_state;
 use super::date;
 use super::engine::Tx;
 use super::error::StorageError;
-use super::{cover, payment, payment_file};
+use super::payment;
 use crate::domain::money::Money;
 use crate::domain::payment::PaymentState;
 use crate::domain::period::date_number;
@@ -20,9 +19,9 @@ statements! {
     INSERT = "INSERT INTO publicity (agency_code, period, run_no, publicity_no, kind, place, from_date, to_date, objections, list_digest, \
               row_count, total_fen, recorded_by, recorded_on, event_no) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    UNITS = "SELECT b.beneficiary_no, b.former_unit FROM payment p \
-             JOIN beneficiary b ON b.agency_code = p.agency_code AND b.beneficiary_no = p.beneficiary_no \
-             WHERE p.agency_code = $1 AND p.period = $2 AND p.run_no = $3";
+    UNITS = "SELECT b.beneficiary_no, b.former_unit FROM enrolment e \
+             JOIN beneficiary b ON b.agency_code = e.agency_code AND b.beneficiary_no = e.beneficiary_no \
+             WHERE e.agency_code = $1 AND e.scheme_code = $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -110,23 +109,17 @@ pub async fn insert(
 /// The database's, or a stored value that cannot be.
 pub async fn list(tx: &mut Tx, agency: &str, run: &Run, kind: PublicityKind) -> Result<Vec<ShownRow>, StorageError> {
     let mut payments = payment::of_run(tx, agency, run).await?;
-    let covers = cover::of_run(tx, agency, run).await?;
-    let units: Vec<(i64, String)> = tx.fetch_all(UNITS, values![agency, run.periods.last.number(), run.no]).await?;
+    let units: Vec<(i64, String)> = tx.fetch_all(UNITS, values![agency, &run.scheme_code]).await?;
     let units: HashMap<i64, String> = units.into_iter().collect();
     if kind == PublicityKind::Result {
-        let outcomes = payment::outcomes_of_run(tx, agency, run).await?;
-        let files = payment_file::of_run(tx, agency, run).await?;
+        let standing = payment::Standing::of(tx, agency, run).await?;
         let mut credited = Vec::with_capacity(payments.len());
         for payment in payments {
-            let file = files.iter().find(|f| (f.first_line_no..=f.last_line_no).contains(&payment.line_no));
-            let last = outcomes.get(&payment.line_no).and_then(|o| o.last());
-            let status = file.map(|f| f.status.as_str());
-            let state = payment_state(run.state.code(), status, last.map(|o| o.kind.as_str()))?;
-            if state == PaymentState::Credited {
+            if standing.state(payment.line_no)?.0 == PaymentState::Credited {
                 credited.push(payment);
             }
         }
         payments = credited;
     }
-    Ok(shown_rows(&payments, &covers, &units))
+    Ok(shown_rows(&payments, &units))
 }

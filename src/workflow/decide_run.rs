@@ -1,7 +1,5 @@
 //! Four eyes: submit, review, approve, send back, cancel; and the end, close. By different people, on the same bytes.
 
-use std::collections::HashMap;
-
 use serde_json::json;
 
 use super::publish::{published_before, published_result};
@@ -11,14 +9,14 @@ use crate::domain::appropriation::{Appropriation, Draw, PostingKind, draw_in_ord
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::hold::HoldReason;
 use crate::domain::money::Money;
-use crate::domain::payment::{Cover, Payment, frozen_digest};
+use crate::domain::payment::{Payment, frozen_digest};
 use crate::domain::recovery::Entry;
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
 use crate::office::Office;
 use crate::storage::appropriation::{self, PostingReason};
-use crate::storage::{cover, hold, payment, recovery, run};
+use crate::storage::{hold, payment, recovery, run};
 
 /// What a decision did.
 #[derive(Debug, Clone)]
@@ -60,8 +58,6 @@ impl Decided {
 pub struct Frozen {
     /// In line order.
     pub payments: Vec<Payment>,
-    /// What each covers, by line.
-    pub covers: HashMap<i64, Vec<Cover>>,
     /// What is offset beside them, in order.
     pub offsets: Vec<Entry>,
     /// SHA-256 over all of it.
@@ -74,16 +70,15 @@ pub struct Frozen {
 /// When rows, sum or digest differ from what the run says: someone changed frozen payments.
 pub async fn verify_frozen(step: &mut Step, run: &Run) -> Result<Frozen, Failure> {
     let payments = payment::of_run(&mut step.tx, &step.agency, run).await?;
-    let covers = cover::of_run(&mut step.tx, &step.agency, run).await?;
     let offsets = recovery::offsets_of_run(&mut step.tx, &step.agency, run).await?;
-    let digest = frozen_digest(&payments, &covers, &offsets);
+    let digest = frozen_digest(&payments, &offsets);
     let total: Money = payments.iter().map(|p| p.amount).sum();
     let offset: Money = offsets.iter().map(|o| o.amount).sum();
     let count = i64::try_from(payments.len()).unwrap_or(i64::MAX);
     let sums_fit = count == run.payments && total == run.total && offset == run.offset;
     let fits = sums_fit && run.state.digest().is_none_or(|d| d == digest);
     if fits {
-        return Ok(Frozen { payments, covers, offsets, digest });
+        return Ok(Frozen { payments, offsets, digest });
     }
     Err(Failure::new(
         Kind::Internal,
@@ -140,7 +135,8 @@ pub async fn submit(office: &Office, code: &str) -> Result<Decided, Failure> {
         return Ok(done);
     }
     first_come(&run, signed_by, "提交")?;
-    let moved = payment::moved_accounts(&mut step.tx, &step.agency, &run).await?;
+    let Frozen { payments, digest, .. } = verify_frozen(&mut step, &run).await?;
+    let moved = payment::moved_accounts(&mut step.tx, &step.agency, &run, &payments).await?;
     if let Some((line_no, name)) = moved.first() {
         return Err(Failure::refused(
             "ROSTER_CHANGED",
@@ -148,7 +144,6 @@ pub async fn submit(office: &Office, code: &str) -> Result<Decided, Failure> {
         )
         .hint("用 fafang run cancel 作废后重新计算"));
     }
-    let digest = verify_frozen(&mut step, &run).await?.digest;
     let from = run.state.clone();
     let run = run.submit(step.signature(), digest.clone())?;
     store(&mut step, &run, &from).await?;
@@ -194,7 +189,8 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
     first_come(&run, signed_by, "审批")?;
     let from = run.state.clone();
     let run = run.approve(step.signature())?;
-    let own = payment::accounts_set_by(&mut step.tx, &step.agency, &run, &step.actor.name).await?;
+    let Frozen { payments, digest, .. } = verify_frozen(&mut step, &run).await?;
+    let own = payment::accounts_set_by(&mut step.tx, &step.agency, &run, &payments, &step.actor.name).await?;
     if own > 0 {
         return Err(Failure::refused(
             "ACCOUNT_BY_APPROVER",
@@ -202,7 +198,6 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
         )
         .hint("录入账户的人不能审批付款，请由其他审批人办理"));
     }
-    let Frozen { payments, digest, .. } = verify_frozen(&mut step, &run).await?;
     let held = held(&mut step, &payments).await?;
     let (scheme, _) = office.scheme(&mut step.tx, &run.scheme_code).await?;
     published_before(office, &mut step, &run, &scheme).await?;

@@ -16,7 +16,7 @@ use crate::domain::actor::Role;
 use crate::domain::appropriation::{PostingKind, split_over_draws};
 use crate::domain::bank::{Layout, ReasonClass};
 use crate::domain::money::Money;
-use crate::domain::payment::{Cover, OutcomeKind, Payment, PaymentRef, frozen_digest};
+use crate::domain::payment::{OutcomeKind, Payment, PaymentRef, frozen_digest};
 use crate::domain::period::{Period, PeriodRange, date_number};
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
@@ -89,7 +89,7 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
             .hint("用 fafang run cancel 作废批次"));
     }
     let offsets = offset::book(office, &mut step, &run, &frozen.offsets, &left).await?;
-    let files = write_files(office, &mut step, &run, &sent, &frozen.covers).await?;
+    let files = write_files(office, &mut step, &run, &sent).await?;
     if !run::move_from(&mut step.tx, &step.agency, &run, &from).await? {
         return Err(Failure::conflict("RUN_MOVED", format!("批次 {code} 刚被其他人处理过")));
     }
@@ -181,8 +181,7 @@ async fn overtaken(
     let covered = cover::covered(&mut step.tx, &step.agency, &run.scheme_code).await?;
     let mut months_of: HashMap<i64, BTreeSet<Period>> = HashMap::new();
     for payment in &frozen.payments {
-        let covers = frozen.covers.get(&payment.line_no).into_iter().flatten();
-        months_of.entry(payment.enrolment_no).or_default().extend(covers.map(|c| c.period));
+        months_of.entry(payment.enrolment_no).or_default().extend(payment.covers.iter().map(|c| c.period));
     }
     for target in frozen.offsets.iter().filter_map(|o| o.target) {
         months_of.entry(target.enrolment_no).or_default().insert(target.period);
@@ -229,7 +228,6 @@ async fn write_files(
     step: &mut Step,
     run: &Run,
     sent: &[&Payment],
-    covers: &HashMap<i64, Vec<Cover>>,
 ) -> Result<Vec<IssuedFile>, Failure> {
     let mut files = Vec::new();
     // Lines are in order of bank, so each bank is one stretch.
@@ -239,7 +237,7 @@ async fn write_files(
         let count = parts.len();
         for (part, rows) in (1..).zip(parts) {
             let file_no = i64::try_from(files.len() + 1).unwrap_or(i64::MAX);
-            let payments_digest = frozen_digest(rows.iter().copied(), covers, &[]);
+            let payments_digest = frozen_digest(rows.iter().copied(), &[]);
             files.push(write_file(step, run, layout, (part, count), file_no, rows, payments_digest).await?);
         }
     }

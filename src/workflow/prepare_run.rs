@@ -228,7 +228,7 @@ fn check_banks(office: &Office, lines: &[(&Enrolment, Vec<Cover>)]) -> Result<()
     }
 }
 
-fn lay_end_to_end(lines: Vec<(&Enrolment, Vec<Cover>)>) -> (Vec<(Payment, Vec<Cover>)>, Money) {
+fn lay_end_to_end(lines: Vec<(&Enrolment, Vec<Cover>)>) -> (Vec<Payment>, Money) {
     let mut offset = Money::ZERO;
     let payments = (1..)
         .zip(lines)
@@ -245,18 +245,18 @@ fn lay_end_to_end(lines: Vec<(&Enrolment, Vec<Cover>)>) -> (Vec<(Payment, Vec<Co
                 account_holder: person.account.holder.clone(),
                 amount,
                 offset,
+                covers,
             };
             offset += amount;
-            (payment, covers)
+            payment
         })
         .collect();
     (payments, offset)
 }
 
-fn back_pay(payments: &[(Payment, Vec<Cover>)], periods: PeriodRange) -> (i64, Money) {
-    let earlier =
-        |covers: &[Cover]| covers.iter().filter(|c| c.period < periods.first).map(|c| c.amount).sum::<Money>();
-    let amounts: Vec<Money> = payments.iter().map(|(_, covers)| earlier(covers)).filter(|m| !m.is_zero()).collect();
+fn back_pay(payments: &[Payment], periods: PeriodRange) -> (i64, Money) {
+    let earlier = |p: &Payment| p.covers.iter().filter(|c| c.period < periods.first).map(|c| c.amount).sum::<Money>();
+    let amounts: Vec<Money> = payments.iter().map(earlier).filter(|m| !m.is_zero()).collect();
     (i64::try_from(amounts.len()).unwrap_or(i64::MAX), amounts.into_iter().sum())
 }
 

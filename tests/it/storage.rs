@@ -64,13 +64,11 @@ async fn the_agency_is_first_in_every_key() {
 #[tokio::test]
 async fn whoever_refers_to_a_month_of_payments_names_the_month() {
     on_both(async |home| {
-        let parted = ["run", "payment", "payment_file"];
+        let parted = ["run", "payment_page", "payment_file"];
         let primary = schema::primary_keys(&home.database).await;
-        for table in parted.into_iter().chain(["cover", "bank_return", "payment_outcome", "run_draw"]) {
+        for table in parted.into_iter().chain(["bank_return", "payment_outcome", "run_draw"]) {
             let key = primary.iter().find(|k| k.table == table).unwrap();
-            // A cover's own period is the month it pays for.
-            let of_run = if table == "cover" { "run_period" } else { "period" };
-            assert_eq!(key.columns[..2], ["agency_code", of_run], "{key:?}");
+            assert_eq!(key.columns[..2], ["agency_code", "period"], "{key:?}");
         }
         let mut count = 0;
         for key in schema::foreign_keys(&home.database).await {

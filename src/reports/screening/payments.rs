@@ -14,7 +14,7 @@ use crate::domain::run::RunKind;
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::engine::Tx;
-use crate::storage::{appropriation, cover, date, hold, payment, payment_file};
+use crate::storage::{appropriation, date, hold, payment, payment_file};
 
 static AMOUNT_DIFFERS: Check = Check {
     code: "AMOUNT_DIFFERS",
@@ -180,9 +180,8 @@ fn jumps(screened: &Screened) -> Vec<Found> {
 async fn tampered(tx: &mut Tx, agency: &str, screened: &Screened) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
     for run in &screened.runs {
-        let covers = cover::of_run(tx, agency, run).await?;
         for line in payment::of_run(tx, agency, run).await? {
-            let sum: Money = covers.get(&line.line_no).into_iter().flatten().map(|c| c.amount).sum();
+            let sum: Money = line.covers.iter().map(|c| c.amount).sum();
             if sum != line.amount {
                 let (amount, sum) = (line.amount.grouped(), sum.grouped());
                 let what =

@@ -6,11 +6,12 @@ use fafang::domain::citizen_number::check_character;
 use fafang::domain::comparison::ComparisonKind;
 use fafang::domain::enrolment::StopReason;
 use fafang::domain::hold::HoldReason;
+use fafang::domain::money::Money;
 use fafang::domain::run::RunKind;
 use fafang::reports::run_difference::run_difference;
 use fafang::reports::screening::screening;
+use fafang::storage::payment;
 use fafang::training::simulated_bank::Forced;
-use fafang::values;
 use fafang::workflow::change_enrolment::Changed;
 use fafang::workflow::decide_run;
 use fafang::workflow::import_certifications::import_certifications;
@@ -137,7 +138,7 @@ async fn a_line_that_is_not_the_sum_of_its_months_is_seen_and_never_leaves_the_o
         office.import(&office.neighbours(2)).await;
         let prepared = office.prepare("2026-01").await;
         decide_run::submit(&office.as_maker(), &prepared.run.code).await.unwrap();
-        office.by_hand("UPDATE payment SET amount_fen = 13000 WHERE line_no = 2", vec![]).await;
+        office.alter_payment(2, |p| p.amount = Money(13_000)).await;
         let (_, what) = only(office, "LINE_TAMPERED").await;
         assert!(what.contains("130.00 元，各月合计 120.00 元"), "{what}");
         refused(decide_run::review(&office.as_reviewer(), &prepared.run.code).await, "RUN_TAMPERED");
@@ -422,9 +423,13 @@ async fn back_pay_beyond_the_months_missed_is_impossible() {
     on_both_engines(async |office| {
         office.import(&office.neighbours(1)).await;
         pay_months(office, &["2026-01"]).await;
-        let more = "INSERT INTO cover (agency_code, period, enrolment_no, run_no, run_period, line_no, amount_fen, claim_fen, covered_fen) \
-                    VALUES ($1, 202602, 1, 1, 202601, 1, 12100, 12000, 0)";
-        assert!(office.try_by_hand(more, values![AGENCY]).await.is_err(), "more than the month's claim");
+        let run = office.prepare("2026-02").await.run;
+        let mut payments = office.payments(&run).await;
+        payments[0].covers[0].amount += Money(100);
+        payments[0].amount += Money(100);
+        let mut tx = office.home.database.write().await.unwrap();
+        assert!(payment::insert(&mut tx, AGENCY, &run, &payments).await.is_err(), "more than the month's claim");
+        drop(tx);
         office.doctor().await;
     })
     .await;

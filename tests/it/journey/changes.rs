@@ -59,14 +59,9 @@ async fn ask(office: &Office, row: &Row, what: What) -> Entered {
 /// Months that a run pays to a person, with what it pays for each.
 async fn paid(office: &TestOffice, period: &str, row: &Row) -> Vec<(i64, i64)> {
     let run = office.prepare(period).await.run;
-    office
-        .ask(
-            "SELECT c.period, c.amount_fen FROM cover c JOIN payment p ON p.agency_code = c.agency_code AND p.period = c.run_period \
-             AND p.run_no = c.run_no AND p.line_no = c.line_no WHERE c.agency_code = $1 AND c.run_no = $2 \
-             AND p.citizen_number = $3 ORDER BY c.period",
-            fafang::values![AGENCY, run.no, &row.citizen_number],
-        )
-        .await
+    let payments = office.payments(&run).await;
+    let own = payments.iter().filter(|p| p.citizen_number == row.citizen_number).flat_map(|p| &p.covers);
+    own.map(|c| (c.period.number(), c.amount.fen())).collect()
 }
 
 #[tokio::test]
@@ -488,13 +483,8 @@ async fn names_and_birth_dates_are_corrected_and_the_history_keeps_what_was() {
         assert_eq!(kinds, ["name", "account", "born", "retired"]);
         assert_eq!((names[0].1.as_str(), names[0].2.as_str()), (people[0].name.as_str(), "阿依古丽·买买提"));
         let run = office.prepare("2026-01").await.run;
-        let paid: Vec<(String, String)> = office
-            .ask(
-                "SELECT name, account_holder FROM payment WHERE agency_code = $1 AND run_no = $2 ORDER BY line_no",
-                fafang::values![AGENCY, run.no],
-            )
-            .await;
-        assert!(paid.contains(&("阿依古丽·买买提".into(), holder.to_string())), "{paid:?}");
+        let paid = office.payments(&run).await;
+        assert!(paid.iter().any(|p| p.name == "阿依古丽·买买提" && p.account_holder == holder), "{paid:?}");
         office.doctor().await;
     })
     .await;

@@ -6,13 +6,10 @@ use fafang::domain::money::Money;
 use fafang::domain::period::Period;
 use fafang::domain::run::RunKind;
 use fafang::formats::bank::neutral::read_payment_file;
-use fafang::storage::cover;
 use fafang::workflow::clear_hold::clear_hold;
 use fafang::workflow::prepare_run::Prepared;
 
-use crate::support::{
-    AGENCY, SCHEME, TestOffice, day, on_both_engines, on_both_engines_with, paper, person, refused, yuan,
-};
+use crate::support::{SCHEME, TestOffice, day, on_both_engines, on_both_engines_with, paper, person, refused, yuan};
 
 /// The shipped scheme with one text replaced, and without its cap, which a higher standard would break.
 fn scheme_with(from: &str, to: &str) -> String {
@@ -27,15 +24,8 @@ fn month(text: &str) -> Period {
 
 /// Amount of every payment of a run, with the months it covers.
 async fn lines(office: &TestOffice, prepared: &Prepared) -> Vec<(i64, Vec<String>)> {
-    let mut tx = office.home.database.read().await.unwrap();
-    let covers = cover::of_run(&mut tx, AGENCY, &prepared.run).await.unwrap();
-    let mut lines: Vec<_> = covers.into_iter().collect();
-    lines.sort_by_key(|(line_no, _)| *line_no);
-    let line = |covers: Vec<fafang::domain::payment::Cover>| {
-        let total: Money = covers.iter().map(|c| c.amount).sum();
-        (total.fen(), covers.iter().map(|c| c.period.to_string()).collect())
-    };
-    lines.into_iter().map(|(_, covers)| line(covers)).collect()
+    let payments = office.payments(&prepared.run).await;
+    payments.iter().map(|p| (p.amount.fen(), p.covers.iter().map(|c| c.period.to_string()).collect())).collect()
 }
 
 fn months(list: &[&str]) -> Vec<String> {
@@ -56,7 +46,7 @@ async fn one_payment_of_a_quarter_covers_three_named_months_to_the_fen() {
         refused(office.changes_nothing(early).await, "NOT_A_QUARTER");
         office.go_to("2026-03-20");
         let quarter = office.prepare("2026-01..2026-03");
-        let prepared = office.changes("cover +9, payment +3, run +1", quarter).await;
+        let prepared = office.changes("payment_page +1, run +1", quarter).await;
         assert_eq!(prepared.run.code, "pochan1995-2026-03-r1");
         assert_eq!((prepared.run.payments, prepared.run.total), (3, Money(108_090)));
         assert_eq!(prepared.back_pay, (0, Money::ZERO), "the months of the quarter itself are no back-pay");
@@ -218,7 +208,7 @@ async fn a_death_entered_late_is_an_overpayment_that_is_listed_and_never_netted(
         let changed = office.changes("enrolment ~1, enrolment_event +1", death).await.unwrap();
         let overpaid: Vec<_> = changed.overpaid.iter().map(|o| (o.period, o.amount())).collect();
         assert_eq!(overpaid, [(month("2026-02"), yuan(120)), (month("2026-03"), yuan(120))]);
-        let april = office.changes("cover +2, payment +2, run +1", office.prepare("2026-04")).await;
+        let april = office.changes("payment_page +1, run +1", office.prepare("2026-04")).await;
         assert_eq!(april.run.total, yuan(240), "the others are paid in full");
         let listed: Vec<_> = april.overpaid.iter().map(|o| (&*o.name, o.what.period, o.what.amount())).collect();
         assert_eq!(

@@ -8,34 +8,24 @@ use fafang::values;
 use fafang::workflow::decide_run::{approve, cancel, review, submit};
 use fafang::workflow::issue_files::issue_files;
 
+use fafang::domain::money::Money;
+use fafang::domain::payment::Payment;
+
 use crate::support::{AGENCY, TestOffice, on_both_engines, paper, person, refused};
 
-/// Changes a payment, and puts it back.
-const TAMPERINGS: [(&str, &str); 5] = [
-    (
-        "UPDATE payment SET amount_fen = 99900 WHERE agency_code = $1 AND line_no = 1",
-        "UPDATE payment SET amount_fen = 12000 WHERE agency_code = $1 AND line_no = 1",
-    ),
-    (
-        "UPDATE payment SET account_number = account_number || '0' WHERE agency_code = $1 AND line_no = 2",
-        "UPDATE payment SET account_number = SUBSTR(account_number, 1, LENGTH(account_number) - 1) \
-         WHERE agency_code = $1 AND line_no = 2",
-    ),
-    (
-        "UPDATE payment SET account_holder = account_holder || '甲' WHERE agency_code = $1 AND line_no = 2",
-        "UPDATE payment SET account_holder = SUBSTR(account_holder, 1, LENGTH(account_holder) - 1) \
-         WHERE agency_code = $1 AND line_no = 2",
-    ),
+/// A line, how it is changed, and how it is put back.
+type Tampering = (i64, fn(&mut Payment), fn(&mut Payment));
+
+const TAMPERINGS: [Tampering; 6] = [
+    (1, |p| p.amount = Money(99_900), |p| p.amount = Money(12_000)),
+    (2, |p| p.account_number.push('0'), |p| p.account_number.truncate(p.account_number.len() - 1)),
+    (2, |p| p.account_holder.push('甲'), |p| p.account_holder.truncate(p.account_holder.len() - '甲'.len_utf8())),
     // The month that a payment covers: the bank would not notice.
-    (
-        "UPDATE cover SET period = 202512 WHERE agency_code = $1 AND line_no = 2",
-        "UPDATE cover SET period = 202601 WHERE agency_code = $1 AND line_no = 2",
-    ),
-    // Two amounts, so that the sum is the same.
-    (
-        "UPDATE payment SET amount_fen = 6000 + 12000 * (line_no - 1) WHERE agency_code = $1 AND line_no < 3",
-        "UPDATE payment SET amount_fen = 12000 WHERE agency_code = $1 AND line_no < 3",
-    ),
+    (2, |p| p.covers[0].period = "2025-12".parse().unwrap(), |p| p.covers[0].period = "2026-01".parse().unwrap()),
+    // Whose month it is.
+    (1, |p| p.beneficiary_no += 1, |p| p.beneficiary_no -= 1),
+    // How it was worked out.
+    (2, |p| p.covers[0].claim = Money(24_000), |p| p.covers[0].claim = Money(12_000)),
 ];
 
 #[tokio::test]
@@ -46,8 +36,8 @@ async fn a_payment_changed_after_submit_stops_every_later_step() {
         submit(&office.as_maker(), &run.code).await.unwrap();
         let (reviewer, approver, finance) = (office.as_reviewer(), office.as_approver(), office.as_finance());
         for step in ["review", "approve", "issue", "return"] {
-            for (change, put_back) in TAMPERINGS {
-                assert!(office.by_hand(change, values![AGENCY]).await > 0);
+            for (line_no, change, put_back) in TAMPERINGS {
+                assert!(office.alter_payment(line_no, change).await > 0);
                 let failure = match step {
                     "review" => refused(office.changes_nothing(review(&reviewer, &run.code)).await, "RUN_TAMPERED"),
                     "approve" => refused(office.changes_nothing(approve(&approver, &run.code)).await, "RUN_TAMPERED"),
@@ -62,7 +52,7 @@ async fn a_payment_changed_after_submit_stops_every_later_step() {
                 assert!(failure.message.contains(&run.code), "{}", failure.message);
                 let broken = office.broken().await;
                 assert!(broken.contains(&"FROZEN"), "{step}: {broken:?}");
-                office.by_hand(put_back, values![AGENCY]).await;
+                office.alter_payment(line_no, put_back).await;
                 office.doctor().await;
             }
             match step {
@@ -207,9 +197,14 @@ async fn the_doctor_names_what_was_changed() {
                 "MONEY",
             ),
             (
-                "UPDATE cover SET enrolment_no = enrolment_no + 1000 WHERE agency_code = $1 AND line_no = 1",
-                "UPDATE cover SET enrolment_no = enrolment_no - 1000 WHERE agency_code = $1 AND line_no = 1",
+                "UPDATE payment_page SET content = REPLACE(content, '=12000/12000/', '=13000/12000/') WHERE agency_code = $1",
+                "UPDATE payment_page SET content = REPLACE(content, '=13000/12000/', '=12000/12000/') WHERE agency_code = $1",
                 "NEVER_TWICE",
+            ),
+            (
+                "UPDATE payment_page SET first_enrolment_no = 2 WHERE agency_code = $1",
+                "UPDATE payment_page SET first_enrolment_no = 1 WHERE agency_code = $1",
+                "FROZEN",
             ),
             (
                 "UPDATE run SET total_fen = total_fen + 1 WHERE agency_code = $1",

@@ -150,8 +150,7 @@ async fn another_list_than_the_shown_one_is_not_approved() {
         let second = office.prepare("2026-01").await.run;
         record(&maker, &second.code, before("2026-01-15", "2026-01-23")).await.unwrap();
         // Behind the program's back, before the submission froze anything.
-        let sql = "UPDATE payment SET name = '王后补' WHERE agency_code = $1 AND run_no = $2 AND line_no = 1";
-        assert_eq!(office.by_hand(sql, values!["652827", second.no]).await, 1);
+        assert_eq!(office.alter_payment(1, |p| p.name = "王后补".into()).await, 2);
         office.go_to("2026-01-26");
         office.review(&second).await;
         let failure =

@@ -13,7 +13,7 @@ use fafang::reports::recoveries;
 use fafang::reports::year_end::year_end;
 use fafang::storage::finding::StoredFinding;
 use fafang::values;
-use fafang::workflow::decide_run::{cancel, review, submit};
+use fafang::workflow::decide_run::{cancel, close, review, submit};
 use fafang::workflow::enter_change::{Accepted, accept};
 use fafang::workflow::import_roster::{ImportRoster, import_roster};
 use fafang::workflow::load_budget::load_budget;
@@ -199,8 +199,8 @@ async fn money_that_comes_back_after_the_year_goes_to_the_year_it_was_paid_from(
 
 /// Amount of the first person's payment, if there is one.
 async fn first_payment(office: &TestOffice, prepared: &Prepared) -> Option<i64> {
-    let asked = "SELECT amount_fen FROM payment WHERE run_no = $1 AND enrolment_no = 1";
-    office.ask::<(i64,)>(asked, values![prepared.run.no]).await.first().map(|(fen,)| fen / 100)
+    let payments = office.payments(&prepared.run).await;
+    payments.iter().find(|p| p.enrolment_no == 1).map(|p| p.amount.fen() / 100)
 }
 
 #[tokio::test]
@@ -231,6 +231,8 @@ async fn later_payments_give_at_most_the_cap_a_month_until_nothing_is_open() {
             office.answer(&issued.files, &office.good_bank()).await;
             // The month costs what is sent: the offset part was paid before.
             assert_eq!(office.money().await.2 - spent, prepared.run.total);
+            all_is_well(office).await;
+            close(&office.as_finance(), &prepared.run.code).await.unwrap();
             all_is_well(office).await;
         }
         assert_eq!(standing(office, 1).await, [0, 240, 0, 0, 0]);

@@ -23,6 +23,7 @@ use fafang::domain::appropriation::{Appropriation, PostingKind};
 use fafang::domain::document::DocumentNumber;
 use fafang::domain::hold::Hold;
 use fafang::domain::money::Money;
+use fafang::domain::payment::{FrozenLine, Payment};
 use fafang::domain::run::{Run, RunKind};
 use fafang::failure::Failure;
 use fafang::formats::bank::book::built_in;
@@ -35,7 +36,7 @@ use fafang::storage::engine::{Database, Record, Value};
 use fafang::storage::error::StorageError;
 use fafang::storage::finding::StoredFinding;
 use fafang::storage::payment_file::PaymentFile;
-use fafang::storage::{appropriation, audit_event, finding, hold, payment_file, run};
+use fafang::storage::{appropriation, audit_event, finding, hold, payment, payment_file, run};
 use fafang::training::people::{InventedPerson, invent};
 use fafang::training::simulated_bank::{Faults, SimulatedBank};
 use fafang::workflow::decide_run::{self, Decided};
@@ -519,10 +520,43 @@ impl TestOffice {
         self.home.database.write().await.unwrap().execute(sql, values).await
     }
 
+    /// Changes one payment of every run behind the program's back; the pages it touched.
+    pub async fn alter_payment(&self, line_no: i64, change: impl Fn(&mut Payment)) -> usize {
+        let mut tx = self.home.database.write().await.unwrap();
+        let pages: Vec<(i64, i64, i64, String)> =
+            tx.fetch_all("SELECT period, run_no, page_no, content FROM payment_page", vec![]).await.unwrap();
+        for (period, run_no, page_no, content) in &pages {
+            let content = altered(content, line_no, &change);
+            let sql = "UPDATE payment_page SET content = $4 WHERE period = $1 AND run_no = $2 AND page_no = $3";
+            tx.execute(sql, fafang::values![*period, *run_no, *page_no, content]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        pages.len()
+    }
+
+    /// The frozen payments of a run.
+    pub async fn payments(&self, run: &Run) -> Vec<Payment> {
+        let mut tx = self.home.database.read().await.unwrap();
+        payment::of_run(&mut tx, AGENCY, run).await.unwrap()
+    }
+
     /// Asks the database itself.
     pub async fn ask<T: Record>(&self, sql: &'static str, values: Vec<Value>) -> Vec<T> {
         self.office.read().await.unwrap().fetch_all(sql, values).await.unwrap()
     }
+}
+
+/// A page of frozen payments in which one is another.
+pub fn altered(content: &str, line_no: i64, change: impl Fn(&mut Payment)) -> String {
+    let mut altered = String::new();
+    for line in content.lines() {
+        let mut payment = FrozenLine::read(line).unwrap().payment().unwrap();
+        if payment.line_no == line_no {
+            change(&mut payment);
+        }
+        payment.frozen_form(&mut altered);
+    }
+    altered
 }
 
 /// The person meant by a row.

@@ -663,7 +663,7 @@ impl Walk {
         self.count(what);
         let mut wanted = vec!["AUDIT_CHAIN"];
         if let Some(run) = self.model.runs.iter().position(|r| r.state == RunState::Settled) {
-            self.behind_the_back("UPDATE payment SET account_holder = account_holder || '甲'", run, 1).await;
+            self.behind_the_back(|p| p.account_holder.push('甲'), run, 1).await;
             wanted.push("FROZEN");
             let sql = "UPDATE kept_file SET content = content || x'20' WHERE digest = (SELECT digest FROM payment_file LIMIT 1)";
             sqlx::query(sql).execute(&mut self.raw).await.unwrap();

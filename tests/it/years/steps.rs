@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use fafang::domain::actor::Role;
+use fafang::domain::money::Money;
+use fafang::domain::payment::Payment;
 use fafang::domain::period::PeriodRange;
 use fafang::domain::run::RunKind;
 use fafang::failure::Failure;
@@ -16,7 +18,11 @@ use super::Invariant::*;
 use super::bank::{Crafted, Effect, fields};
 use super::model::{FIRST, File, Hold, LineState, Month, Run, RunState, month_of, month_text, period, yuan};
 use super::walk::{Checked, Expect, SCHEME, STEPS, Step, Walk, abandoned, ensure, expect, refused};
+use crate::support::altered;
 use crate::support::dice::Dice;
+
+/// How a payment is changed by hand.
+pub type Alteration = fn(&mut Payment);
 
 /// What a step of a run gave back.
 enum Reply {
@@ -670,22 +676,14 @@ impl Walk {
             return Ok(());
         }
         let run = frozen[pick % frozen.len()];
-        let (change, undo) = [
-            (
-                "UPDATE payment SET account_number = account_number || '0'",
-                "UPDATE payment SET account_number = SUBSTR(account_number, 1, LENGTH(account_number) - 1)",
-            ),
-            (
-                "UPDATE payment SET account_holder = account_holder || '甲'",
-                "UPDATE payment SET account_holder = SUBSTR(account_holder, 1, LENGTH(account_holder) - 1)",
-            ),
-            ("UPDATE payment SET name = name || '甲'", "UPDATE payment SET name = SUBSTR(name, 1, LENGTH(name) - 1)"),
-            ("UPDATE payment SET amount_fen = amount_fen + 1", "UPDATE payment SET amount_fen = amount_fen - 1"),
-            (
-                "UPDATE payment SET bank_code = bank_code || 'X'",
-                "UPDATE payment SET bank_code = SUBSTR(bank_code, 1, LENGTH(bank_code) - 1)",
-            ),
-        ][field];
+        let tamperings: [(Alteration, Alteration); 5] = [
+            (|p| p.account_number.push('0'), |p| p.account_number.truncate(p.account_number.len() - 1)),
+            (|p| p.account_holder.push('甲'), |p| p.account_holder.truncate(p.account_holder.len() - '甲'.len_utf8())),
+            (|p| p.name.push('甲'), |p| p.name.truncate(p.name.len() - '甲'.len_utf8())),
+            (|p| p.amount += Money(1), |p| p.amount -= Money(1)),
+            (|p| p.bank_code.push('X'), |p| p.bank_code.truncate(p.bank_code.len() - 1)),
+        ];
+        let (change, undo) = tamperings[field];
         // An answer is checked against the payments of its own file; the steps before, against all.
         let lines = match self.model.runs[run].state {
             RunState::Issued => self.model.runs[run].files[0].lines.clone(),
@@ -715,9 +713,14 @@ impl Walk {
         Ok(())
     }
 
-    pub async fn behind_the_back(&mut self, statement: &'static str, run: usize, line: i64) {
-        let sql = format!("{statement} WHERE run_no = $1 AND line_no = $2");
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(self.model.runs[run].no).bind(line);
+    pub async fn behind_the_back(&mut self, change: Alteration, run: usize, line: i64) {
+        let run_no = self.model.runs[run].no;
+        let of_line = "WHERE run_no = $1 AND $2 BETWEEN first_line_no AND last_line_no";
+        let asked = format!("SELECT content FROM payment_page {of_line}");
+        let asked = sqlx::query_scalar(sqlx::AssertSqlSafe(asked)).bind(run_no).bind(line);
+        let content: String = asked.fetch_one(&mut self.raw).await.unwrap();
+        let sql = format!("UPDATE payment_page SET content = $3 {of_line}");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(run_no).bind(line).bind(altered(&content, line, change));
         assert_eq!(query.execute(&mut self.raw).await.unwrap().rows_affected(), 1);
     }
 }

@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use chrono::NaiveDate;
 use fafang::domain::actor::Role;
+use fafang::domain::payment::FrozenLine;
 use fafang::failure::Failure;
 use fafang::formats::bank::neutral::AnswerKind;
 use fafang::office::Office;
@@ -369,8 +370,7 @@ impl Walk {
     async fn compare_runs(&mut self) -> Checked {
         let runs = sqlx::query(
             "SELECT r.run_no, r.status, r.payment_count, r.total_fen, \
-             (SELECT COALESCE(SUM(amount_fen), 0) FROM payment p WHERE p.period = r.period AND p.run_no = r.run_no), \
-             (SELECT COALESCE(SUM(amount_fen), 0) FROM cover c WHERE c.run_period = r.period AND c.run_no = r.run_no), \
+             (SELECT GROUP_CONCAT(content, '') FROM payment_page p WHERE p.period = r.period AND p.run_no = r.run_no), \
              (SELECT COALESCE(SUM(total_fen), 0) FROM payment_file f WHERE f.period = r.period AND f.run_no = r.run_no) \
              FROM run r ORDER BY r.run_no",
         )
@@ -394,7 +394,11 @@ impl Walk {
                 run.total(),
                 in_files,
             );
-            let found = (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6));
+            let content: String = row.get(4);
+            let lines: Vec<FrozenLine<'_>> = content.lines().map(|l| FrozenLine::read(l).unwrap()).collect();
+            let paid: i64 = lines.iter().map(|l| l.amount.fen()).sum();
+            let covered: i64 = lines.iter().flat_map(FrozenLine::covers).map(|c| c.unwrap().amount.fen()).sum();
+            let found = (row.get(0), row.get(1), row.get(2), row.get(3), paid, covered, row.get(5));
             ensure!(NothingLost, found == kept, "run {}: {found:?}, should be {kept:?}", run.code);
         }
         let files = sqlx::query("SELECT run_no, row_count, total_fen, open_fen, credited_fen, rejected_fen, returned_fen FROM payment_file ORDER BY run_no, file_no")
