@@ -30,7 +30,7 @@ macro_rules! select {
 
 statements! {
     /// Without ORDER BY, for which SQLite would read the enrolments of every scheme.
-    OF_SCHEME = select!("e.scheme_code = $2");
+    OF_SCHEME = select!("e.scheme_code = $2 AND e.changed_event_no > $3");
     BY_NO = select!("e.enrolment_no = $2");
     OF_PERSON = "SELECT e.scheme_code, e.enrolment_no FROM enrolment e \
                  JOIN beneficiary b ON b.agency_code = e.agency_code AND b.beneficiary_no = e.beneficiary_no \
@@ -109,7 +109,20 @@ impl TryFrom<Row> for Enrolment {
 /// # Errors
 /// The database's, or a stored value that cannot be.
 pub async fn of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<Enrolment>, StorageError> {
-    let rows: Vec<Row> = tx.fetch_all(OF_SCHEME, values![agency, scheme]).await?;
+    changed_since(tx, agency, scheme, 0).await
+}
+
+/// Those of a scheme that came or changed after an audit event.
+///
+/// # Errors
+/// As [`of_scheme`].
+pub async fn changed_since(
+    tx: &mut Tx,
+    agency: &str,
+    scheme: &str,
+    event_no: i64,
+) -> Result<Vec<Enrolment>, StorageError> {
+    let rows: Vec<Row> = tx.fetch_all(OF_SCHEME, values![agency, scheme, event_no]).await?;
     let mut enrolments: Vec<Enrolment> = rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
     enrolments.sort_by_key(|e| e.no);
     let facts = enrolment_event::facts_of_scheme(tx, agency, scheme).await?;

@@ -171,9 +171,9 @@ async fn overtaken(
     version: i64,
     frozen: &Frozen,
 ) -> Result<HashMap<i64, String>, Failure> {
-    let everyone = version != run.scheme_version;
-    let mut changed: Vec<_> = enrolment::of_scheme(&mut step.tx, &step.agency, &run.scheme_code).await?;
-    changed.retain(|e| everyone || e.changed_event_no > run.prepared_event_no);
+    // Another version of the scheme may have changed anyone's claim.
+    let since = if version == run.scheme_version { run.prepared_event_no } else { 0 };
+    let changed = enrolment::changed_since(&mut step.tx, &step.agency, &run.scheme_code, since).await?;
     let mut found = HashMap::new();
     if changed.is_empty() {
         return Ok(found);
