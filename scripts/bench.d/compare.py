@@ -120,7 +120,7 @@ def machine():
 def heading(options):
     said = measure.run([PROGRAM, "--version"])[2].strip()
     print(f"\n{datetime.date.today()}; {machine()}; {said}.")
-    print(f"{options.people:,} people, {options.months} months, seed {options.seed}, median of {options.rounds} round(s).")
+    print(f"{options.people:,} people, months: {options.months}, seed {options.seed}, median of rounds: {options.rounds}.")
 
 
 def table(results):
