@@ -1,0 +1,250 @@
+"""Peer: fafang, through its public commands only. One process a command, as a clerk would type them."""
+
+import csv
+import glob
+import json
+import os
+
+import measure
+from workload import BANKS, MONTH, day, yuan
+
+AGENCY, SCHEME = "652827", "bijiao"
+MAKER, REVIEWER, APPROVER, CASHIER = "阿依努尔", "王建国", "李红梅", "巴特尔"
+
+# What stands in the column of reasons, by fault. A card that fails Luhn is told as a warning and is no reason.
+REASONS = {"ID": "校验码", "DUPID": "每个领取人一行", "DUPCARD": "是同一账号"}
+CARD_WARNING = "ACCOUNT_CARD_CHECK"
+
+
+def month_text(month):
+    return day(month, 1)[:7]
+
+
+class Office:
+    """A folder with the office's files, its database a file in it or a PostgreSQL server."""
+
+    def __init__(self, program, work, folder, server=None):
+        self.program, self.work, self.folder, self.server = program, work, folder, server
+        self.database = server.url if server else f"{folder}/fafang.db"
+        self.parts = {}  # (stage, part): cost
+
+    def do(self, *command, by=None, month=None, accept=(0,), part=None, prefix=()):
+        """Runs one command on the tenth of the month; its cost is added to the part, if that is wanted."""
+        month = month or self.work.months[0]
+        options = ["--json", "--config", "fafang.toml", "--database", self.database, "--on", day(month, 10)]
+        if by:
+            options += ["--as", by]
+        command = [*prefix, self.program, *options, *command]
+        cost, code, text = measure.run(command, self.server, accept, cwd=self.folder)
+        if part:
+            self.parts[part] = self.parts.get(part, measure.Cost()) + cost
+        return code, text
+
+    def open(self):
+        """The office, its people, its scheme with own amounts and part months by thirtieths, and its budget."""
+        os.makedirs(self.folder)
+        rows = len(self.work.people)
+        self._write("bank.toml", BANK_FILE.format(rows=max(rows, 1000)))
+        self._write("fafang.toml", 'banks = ["bank.toml"]\n')
+        first = month_text(self.work.months[0])
+        budget = yuan(self.work.budget * len(self.work.months))
+        self._write("scheme.toml", SCHEME_FILE.format(code=SCHEME, first=first, budget=budget))
+        self.do("init", "--agency", AGENCY, "--name", "和静县社会保险中心", "--admin", "信息员")
+        for name, role in ((MAKER, "maker"), (REVIEWER, "reviewer"), (APPROVER, "approver"), (CASHIER, "finance")):
+            self.do("user", "add", name, "--role", role)
+        self.do("scheme", "load", "scheme.toml")
+        self.do("budget", "load", "scheme.toml")
+
+    def _write(self, name, text):
+        with open(f"{self.folder}/{name}", "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+
+    def _roster(self, name, people):
+        with open(f"{self.folder}/{name}", "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["姓名", "公民身份号码", "银行账号", "开户银行", "月待遇", "享受起始月", "享受终止月"])
+            for p in people:
+                # A roster knows the last month, not the last day: ends up to the month are changes.
+                last = p.end[:7] if p.end > day(MONTH, 31) else ""
+                rows.writerow([p.name, p.number, p.card, p.bank, yuan(p.rate), p.start, last])
+
+    def _changes(self, name, people):
+        """Who stops on a day or is suspended. A roster has no column for either."""
+        first = self.work.months[0]
+        with open(f"{self.folder}/{name}", "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["变更类型", "公民身份号码", "日期", "月份", "停发原因", "原因"])
+            for p in people:
+                if p.status == "S":
+                    rows.writerow(["暂停", p.number, "", month_text(first), "", "待核实"])
+                elif p.status == "T":
+                    rows.writerow(["停发", p.number, f"{first // 100 - 1}-12-31", "", "不再符合条件", "不再符合条件"])
+                elif p.end and p.end <= day(MONTH, 31):
+                    rows.writerow(["迁出", p.number, p.end, "", "", "户籍迁出"])
+
+    def take_roster(self):
+        """The whole roster is refused, its faults come back; then the corrected one is taken, and the changes."""
+        work = self.work
+        self._roster("roster.csv", work.people)
+        self._roster("corrected.csv", work.good)
+        self._changes("changes.csv", work.good)
+        imports = ("roster", "import", "--scheme", SCHEME)
+        faulty = [p for p in work.people if p.fault in REASONS]
+        if faulty:
+            refused = (*imports, "roster.csv", "--rejects", "rejects.csv")
+            _, text = self.do(*refused, by=MAKER, accept=(3,), part=("import", "refused roster"))
+            self._check_rejects(json.loads(text))
+        self.do(*imports, "corrected.csv", by=MAKER, part=("import", "corrected roster"))
+        self.do("change", "import", "changes.csv", "--scheme", SCHEME, by=MAKER, part=("import", "changes"))
+
+    def _check_rejects(self, answer):
+        """Exactly the faulty rows, each with its reason; bad cards among the warnings."""
+        with open(f"{self.folder}/rejects.csv", encoding="utf-8-sig", newline="") as file:
+            titles, *rows = csv.reader(file)
+        people = self.work.people
+        reason = titles.index("退回原因")
+        told = {no: row[reason] for no, row in enumerate(rows, 1) if row[reason:]}
+        expect(set(told), {p.no for p in people if p.fault in REASONS}, "rows given back with a reason")
+        for no, text in told.items():
+            kinds = [kind for kind, words in REASONS.items() if words in text]
+            expect(kinds, [people[no - 1].fault], f"reason of row {no} ({text})")
+        # The titles are the first row of the file.
+        warned = {f["row"] - 1 for f in answer["findings"] if f["code"] == CARD_WARNING}
+        expect(warned, {p.no for p in people if p.fault == "CARD"}, "cards warned of")
+
+    def prepare(self, month, part=None):
+        """Prepares a run and brings it through four eyes; its code."""
+
+        def stage(name):
+            return part and (part, name)
+
+        run = ("run", "prepare", "--scheme", SCHEME, "--period", month_text(month))
+        _, text = self.do(*run, by=MAKER, month=month, part=stage("prepare"))
+        code = json.loads(text)["run"]
+        for step, by in (("submit", MAKER), ("review", REVIEWER), ("approve", APPROVER)):
+            self.do("run", step, code, by=by, month=month, part=stage(step))
+        return code
+
+    def issue(self, month, code, part=None):
+        folder = f"out-{month}"
+        os.makedirs(f"{self.folder}/{folder}")
+        self.do("bank", "issue", code, "--out", folder, by=CASHIER, month=month, part=part)
+        return sorted(glob.glob(f"{self.folder}/{folder}/*.txt"))
+
+    def answer(self, month, files, failing=None):
+        """The bank's answers to payment files, in the layout of returns: `failing` cards with their reasons."""
+        answers = []
+        for path in files:
+            with open(path, encoding="gb18030", newline="") as file:
+                head, *rows, tail = file.read().split("\r\n")[:-1]
+            lines, good, fen = ["R" + head[1:]], 0, 0
+            for row in rows:
+                _, no, card, holder, amount, _, _, reference = row.split("|")
+                code, why = (failing or {}).get(card, ("", ""))
+                if not code:
+                    good, fen = good + 1, fen + int(amount.replace(".", ""))
+                told = f"F|{code}|{why}" if code else "S||"
+                bank_no = f"BIJIAO{no}"
+                on = day(month, 12).replace("-", "")
+                lines.append(f"D|{no}|{card}|{holder}|{amount}|{told}|{bank_no}|{on}|{reference}")
+            lines.append(f"{tail}|{good}|{yuan(fen)}")
+            answers.append(f"{path[:-4]}-return.txt")
+            with open(answers[-1], "wb") as file:
+                file.write("".join(line + "\r\n" for line in lines).encode("gb18030"))
+        return answers
+
+    def take_answers(self, month, answers, part=None):
+        for path in answers:
+            self.do("bank", "return", path, by=CASHIER, month=month, part=part)
+
+    def history(self):
+        """The earlier months, for real, everything credited."""
+        for month in self.work.months[:-1]:
+            files = self.issue(month, self.prepare(month))
+            self.take_answers(month, self.answer(month, files))
+
+    def month(self):
+        """The measured month."""
+        code = self.prepare(MONTH, "compute")
+        files = self.issue(MONTH, code, ("export", "issue"))
+        self._check_payments(files)
+        rows = [row for rows in self.work.payments.values() for row in rows]
+        answers = self.answer(MONTH, files, {p.card: refusal for p, _, refusal in rows if refusal})
+        self.take_answers(MONTH, answers, ("return", f"{len(answers)} files"))
+
+    def _check_payments(self, files):
+        """Row by row: who, to which account, how much."""
+        for bank in BANKS:
+            paid = []
+            for path in files:
+                if f"-{bank}-" not in os.path.basename(path):
+                    continue
+                with open(path, encoding="gb18030", newline="") as file:
+                    lines = [line.split("|") for line in file.read().split("\r\n")]
+                paid += [(f[5], f[2], f[3], f[4]) for f in lines if f[0] == "D"]
+            wanted = [(p.number, p.card, p.name, yuan(fen)) for p, fen, _ in self.work.payments[bank]]
+            expect(sorted(paid), sorted(wanted), f"payments of {bank}")
+
+    def reconcile(self):
+        # Failed payments are owed still, so the year may end with differences: code 1.
+        year = str(MONTH // 100)
+        _, text = self.do("reconcile", "--year", year, month=MONTH, accept=(0, 1), part=("reconcile", "reconcile"))
+        months = json.loads(text)["schemes"][0]["periods"]
+        told = [
+            (int(m["period"].replace("-", "")), m["claim_count"], m["credited_fen"], m["rejected_fen"])
+            for m in months
+            if m["claim_count"]
+        ]
+        expect(told, self.work.reconciliation, "reconciliation")
+
+    def recount(self):
+        self.do("doctor", month=MONTH, part=("recount", "doctor"))
+
+
+def expect(found, wanted, what):
+    if found != wanted:
+        raise measure.Failed(f"{what}:\nfound  {str(found)[:2000]}\nwanted {str(wanted)[:2000]}")
+
+
+# Five files a month, as the peers write them: the built-in layout would begin a new file every thousand rows.
+BANK_FILE = """code = "neutral"
+title = "中性布局"
+row_limit = {rows}
+name_bytes = 60
+[[reason]]
+code = "3018"
+text = "已清户"
+class = "account_closed"
+[[reason]]
+code = "3031"
+text = "账号户名不符"
+class = "name_mismatch"
+[[reason]]
+code = "3017"
+text = "账户已冻结"
+class = "account_blocked"
+""" + "".join(
+    f'[[bank]]\ncode = "{code}"\nname = "{name}"\naccount_lengths = [19]\n'
+    for code, name in zip(BANKS, ["农村信用合作联社", "中国农业银行", "中国邮政储蓄银行", "中国建设银行", "中国工商银行"])
+)
+
+SCHEME_FILE = """code = "{code}"
+name = "按人核定的养老待遇"
+policies = []
+payment_way = "社会化发放"
+first = "{first}"
+release = "monthly"
+amount = "individual"
+back_pay = "forfeited"
+start_month = "thirty_days"
+stop_month = "thirty_days"
+[[appropriation]]
+year = 2026
+document = "测算〔2026〕1号"
+project = "按人核定的养老待遇"
+function_code = "2090101"
+economic_code = "30302"
+source = "superior"
+expenditure = "project"
+amount = "{budget}"
+"""
