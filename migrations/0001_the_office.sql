@@ -154,6 +154,7 @@ CREATE TABLE enrolment (
     FOREIGN KEY (agency_code, beneficiary_no) REFERENCES beneficiary (agency_code, beneficiary_no),
     CHECK ((amount_fen = 0) = (amount_from IS NULL))
 );
+CREATE INDEX enrolment_of_person ON enrolment (agency_code, beneficiary_no);
 
 -- What happened to an enrolment after it began: facts, and the undoing of wrong ones. Append-only.
 CREATE TABLE enrolment_event (

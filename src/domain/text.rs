@@ -15,6 +15,10 @@ pub fn fold_width(text: &str) -> String {
 
 /// Removes every blank and the invisible marks that copying from web pages and Excel leaves behind.
 pub fn without_blanks(text: &str) -> String {
+    // Nearly every number is so.
+    if text.bytes().all(|b| b.is_ascii_graphic()) {
+        return text.to_string();
+    }
     text.chars().filter(|c| !c.is_whitespace() && !is_invisible(*c)).collect()
 }
 
