@@ -61,7 +61,8 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
     let scheme = office.scheme_of(tx, this).await?;
     let now = by_person(payment::of_run(tx, agency, this).await?);
     let then = by_person(payment::of_run(tx, agency, &last).await?);
-    let enrolments = enrolment::of_scheme(tx, agency, &this.scheme_code).await?;
+    let is_gone = then.keys().any(|enrolment_no| !now.contains_key(enrolment_no));
+    let enrolments = if is_gone { enrolment::of_scheme(tx, agency, &this.scheme_code).await? } else { Vec::new() };
     let holds = hold::open_by_person(tx, agency).await?;
     let mut difference = RunDifference {
         last_run: Some(last.code.clone()),
