@@ -9,6 +9,7 @@ mod evidence;
 mod exclusions;
 mod files;
 mod money;
+mod move_office;
 mod person;
 mod publicity;
 mod recovery;
