@@ -15,5 +15,6 @@ mod publicity;
 mod recovery;
 mod returns;
 mod rosters;
+mod rush;
 mod signatures;
 mod todo;
