@@ -88,9 +88,9 @@ impl From<StorageError> for Failure {
             StorageError::Driver(_) if error.is_conflict() => {
                 Failure::conflict("BUSY", "数据库正被其他操作占用，本次操作没有生效").hint("请稍后重试")
             }
-            StorageError::Driver(sqlx::Error::Configuration(_) | sqlx::Error::Io(_)) => {
+            StorageError::Driver(_) if error.is_unreachable() => {
                 Failure::new(Kind::Configuration, "DATABASE_UNREACHABLE", error.to_string())
-                    .hint("请检查 --database 和数据库服务")
+                    .hint("请检查数据库的名称、密码和数据库服务")
             }
             StorageError::Driver(_) | StorageError::Migration(_) => {
                 Failure::new(Kind::Internal, "DATABASE", error.to_string()).hint("本次操作没有生效")

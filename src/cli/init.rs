@@ -34,6 +34,7 @@ pub async fn run(
 ) -> Answer {
     let admin = args.admin.unwrap_or_else(operating_system_user);
     let database = Database::create(&config.database).await?;
+    let place = database.place();
     let office =
         register::agency(database.clone(), &args.agency, &args.name, &admin, config.banks.clone(), Clock::System).await;
     database.close().await;
@@ -45,14 +46,14 @@ pub async fn run(
         folder::replace(&path, text.as_bytes())?;
     }
     out.answer(
-        || json!({ "agency": office.agency_code, "name": office.agency_name, "admin": admin, "database": config.database, "config": path }),
+        || json!({ "agency": office.agency_code, "name": office.agency_name, "admin": admin, "database": place, "config": path }),
         || {
             let kept = if is_new { "已写入" } else { "已有，未改动" };
             format!(
                 "已建立 {} {}\n数据库: {}\n配置: {}（{kept}）\n管理员: {admin}\n下一步: fafang user add 姓名 --role maker|reviewer|approver|finance，然后 fafang scheme load、budget load、roster import",
                 office.agency_code,
                 office.agency_name,
-                config.database,
+                place,
                 path.display()
             )
         },

@@ -16,6 +16,7 @@ mod doctor;
 mod finding;
 mod hold;
 mod init;
+mod move_office;
 mod publicity;
 mod reconcile;
 mod recovery;
@@ -120,6 +121,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// 从备份恢复
     Restore(backup::RestoreArgs),
+    /// 把整个数据库迁到另一个: SQLite 到 PostgreSQL，或反过来
+    Move(move_office::Args),
     /// 检查数据库的全部不变式
     Doctor,
 }
@@ -187,6 +190,7 @@ async fn at_desk(command: Command, desk: &Desk) -> Answer {
         Command::Audit(command) => audit::run(command, desk).await,
         Command::User(command) => user::run(command, desk).await,
         Command::Backup(args) => backup::run(args, desk).await,
+        Command::Move(args) => move_office::run(args, desk).await,
         Command::Doctor => doctor::run(desk).await,
         // Handled before an office is opened.
         Command::Init(_) | Command::Demo(_) | Command::Restore(_) => Ok(exit_code::INTERNAL),

@@ -16,6 +16,10 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     LIST = "SELECT event_no, occurred_at, business_date, actor, action, subject, detail, previous_hash, hash \
             FROM audit_event WHERE agency_code = $1 ORDER BY event_no";
+    LAST = "SELECT event_no, occurred_at, business_date, actor, action, subject, detail, previous_hash, hash \
+            FROM audit_event WHERE agency_code = $1 ORDER BY event_no DESC LIMIT 1";
+    /// Takes every agency's write lock without writing anything down.
+    LOCK_ALL = "UPDATE audit_head SET event_no = event_no";
     HEAD = "SELECT event_no, hash FROM audit_head WHERE agency_code = $1";
 }
 
@@ -82,6 +86,15 @@ pub async fn advance(tx: &mut Tx, agency: &str) -> Result<Option<(i64, String)>,
     tx.fetch_optional(ADVANCE, values![agency]).await
 }
 
+/// Locks every agency of the database for writing until the transaction ends.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_all(tx: &mut Tx) -> Result<(), StorageError> {
+    tx.execute(LOCK_ALL, values![]).await?;
+    Ok(())
+}
+
 /// Appends the event and makes it the head.
 ///
 /// # Errors
@@ -113,6 +126,14 @@ pub async fn append(tx: &mut Tx, agency: &str, event: &AuditEvent) -> Result<(),
 /// The database's.
 pub async fn list(tx: &mut Tx, agency: &str) -> Result<Vec<AuditEvent>, StorageError> {
     tx.fetch_all(LIST, values![agency]).await
+}
+
+/// The last event, if there is any.
+///
+/// # Errors
+/// The database's.
+pub async fn last(tx: &mut Tx, agency: &str) -> Result<Option<AuditEvent>, StorageError> {
+    tx.fetch_optional(LAST, values![agency]).await
 }
 
 /// Number and hash of the last event.

@@ -4,6 +4,7 @@
 //! `$1` placeholders runs on both engines, and a row type is any `FromRow` that both can read.
 //! Per engine stay: how to open, how a transaction begins, how rows go in in bulk.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::str::FromStr;
@@ -16,9 +17,10 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, FromRow, Postgres, Row as _, Sqlite, Transaction};
 
 use super::error::StorageError;
+use crate::domain::text::hex;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -101,6 +103,39 @@ impl From<Vec<u8>> for Value {
     }
 }
 
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// BIGINT.
+    Int,
+    /// TEXT.
+    Text,
+    /// Bytes of a kept file.
+    Bytes,
+}
+
+/// A column, as the database describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Name.
+    pub name: String,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// Its place in the primary key: 1, 2, 3 …; 0 if it is not in it.
+    pub key_place: i64,
+}
+
+/// A table, as the database describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Name.
+    pub name: String,
+    /// In the order of the schema.
+    pub columns: Vec<Column>,
+    /// Tables that its foreign keys name.
+    pub refers_to: Vec<String>,
+}
+
 /// Placeholders' values in order: `values![agency, run_no]`.
 #[macro_export]
 macro_rules! values {
@@ -160,6 +195,41 @@ macro_rules! bind_all {
         query
     }};
 }
+
+/// The values of a row of either engine.
+macro_rules! row_values {
+    ($row:expr, $kinds:expr) => {{
+        let mut values = Vec::with_capacity($kinds.len());
+        for (at, kind) in $kinds.iter().enumerate() {
+            values.push(match kind {
+                ColumnKind::Int => Value::Int($row.try_get(at)?),
+                ColumnKind::Text => Value::Text($row.try_get(at)?),
+                ColumnKind::Bytes => Value::Bytes($row.try_get(at)?),
+            });
+        }
+        Ok(values)
+    }};
+}
+
+/// Table, column, type and place in the primary key of every column, in the order of the tables.
+const SQLITE_COLUMNS: &str = "SELECT m.name, c.name, c.type, c.pk FROM sqlite_master m, pragma_table_info(m.name) c \
+    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\' \
+    ORDER BY m.name, c.cid";
+const POSTGRES_COLUMNS: &str = "SELECT CAST(t.relname AS TEXT), CAST(a.attname AS TEXT), \
+    UPPER(FORMAT_TYPE(a.atttypid, NULL)), CAST(COALESCE(ARRAY_POSITION(k.conkey, a.attnum), 0) AS BIGINT) \
+    FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace \
+    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped \
+    LEFT JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype = 'p' \
+    WHERE n.nspname = CURRENT_SCHEMA() AND t.relkind IN ('r', 'p') AND t.relname NOT LIKE '\\_sqlx%' \
+    ORDER BY t.relname, a.attnum";
+
+/// Table and table referred to, of every foreign key.
+const SQLITE_REFERENCES: &str = "SELECT DISTINCT m.name, f.\"table\" \
+    FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' ORDER BY 1, 2";
+const POSTGRES_REFERENCES: &str = "SELECT DISTINCT CAST(t.relname AS TEXT), CAST(f.relname AS TEXT) FROM pg_constraint c \
+    JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class f ON f.oid = c.confrelid \
+    JOIN pg_namespace n ON n.oid = t.relnamespace \
+    WHERE n.nspname = CURRENT_SCHEMA() AND c.contype = 'f' ORDER BY 1, 2";
 
 impl Database {
     /// Opens a database that exists, and brings its schema up to this program's.
@@ -250,6 +320,43 @@ impl Database {
         })
     }
 
+    /// Begins a writing transaction that also has one unchanging picture for as long as it lasts. On PostgreSQL it
+    /// fails where another has changed, since the picture, what it comes to write.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn write_on_one_picture(&self) -> Result<Tx, StorageError> {
+        Ok(match self {
+            Database::Sqlite(_) => self.write().await?,
+            Database::Postgres(pool) => Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?),
+        })
+    }
+
+    /// Where the database is, as it may be shown and kept: a whole path, or a URL without a password.
+    pub fn place(&self) -> String {
+        match self {
+            Database::Sqlite(pool) => sqlite_place(pool.connect_options().get_filename()),
+            Database::Postgres(pool) => postgres_place(&pool.connect_options()),
+        }
+    }
+
+    /// Which database this is, the same through whatever name or link it was opened.
+    ///
+    /// # Errors
+    /// When the database is gone.
+    pub async fn identity(&self) -> Result<String, StorageError> {
+        const POSTGRES: &str = "SELECT CAST(EXTRACT(EPOCH FROM pg_postmaster_start_time()) AS TEXT) || ' ' || \
+                                CURRENT_DATABASE() || ' ' || COALESCE(CURRENT_SCHEMA(), '')";
+        match self {
+            Database::Sqlite(pool) => {
+                let options = pool.connect_options();
+                let path = std::fs::canonicalize(options.get_filename()).map_err(sqlx::Error::Io)?;
+                Ok(path.to_string_lossy().into_owned())
+            }
+            Database::Postgres(pool) => Ok(sqlx::query_scalar(POSTGRES).fetch_one(pool).await?),
+        }
+    }
+
     /// Closes all connections; on SQLite this folds the write-ahead log into the file.
     pub async fn close(&self) {
         match self {
@@ -283,6 +390,29 @@ impl Database {
 
 fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// [`Database::place`] of what a URL names, without opening it.
+///
+/// # Errors
+/// When it is no URL.
+pub fn place(url: &str) -> Result<String, StorageError> {
+    Ok(if is_postgres(url) {
+        postgres_place(&PgConnectOptions::from_str(url)?)
+    } else {
+        sqlite_place(Path::new(sqlite_path(url)))
+    })
+}
+
+fn sqlite_place(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned()
+}
+
+fn postgres_place(options: &PgConnectOptions) -> String {
+    let host = options.get_socket().map_or(options.get_host().into(), |socket| socket.to_string_lossy());
+    let user = options.get_username();
+    let name = options.get_database().unwrap_or(user);
+    format!("postgres://{user}@{host}:{}/{name}", options.get_port())
 }
 
 /// The path in `sqlite:PATH`, `sqlite://PATH` or `PATH`.
@@ -333,7 +463,7 @@ impl Tx {
     }
 
     /// Puts many rows into a table: chunked INSERTs on SQLite; on PostgreSQL one INSERT for a few
-    /// rows, else COPY. Each row has one value per column; bytes are not taken.
+    /// rows, else COPY. Each row has one value per column.
     ///
     /// # Errors
     /// The database's.
@@ -354,6 +484,59 @@ impl Tx {
                     _ => copy_in(tx, table, columns, first.into_iter().chain(rows)).await,
                 }
             }
+        }
+    }
+
+    /// All rows of a query that was put together for a table of [`Tx::tables`], its columns of these kinds.
+    ///
+    /// # Errors
+    /// The database's; also when a value is of another kind.
+    pub async fn fetch_values(
+        &mut self,
+        sql: String,
+        values: Vec<Value>,
+        kinds: &[ColumnKind],
+    ) -> Result<Vec<Vec<Value>>, StorageError> {
+        on!(self, connection => {
+            let rows = bind_all!(sqlx::query(AssertSqlSafe(sql)), values).fetch_all(connection).await?;
+            rows.iter().map(|row| row_values!(row, kinds)).collect()
+        })
+    }
+
+    /// Every table of ours, by name.
+    ///
+    /// # Errors
+    /// The database's; also when a column is of no kind that the schema has.
+    pub async fn tables(&mut self) -> Result<Vec<Table>, StorageError> {
+        let (columns, references) = match self {
+            Tx::Sqlite(_) => (SQLITE_COLUMNS, SQLITE_REFERENCES),
+            Tx::Postgres(_) => (POSTGRES_COLUMNS, POSTGRES_REFERENCES),
+        };
+        let columns: Vec<(String, String, String, i64)> = self.fetch_all(columns, Vec::new()).await?;
+        let references: Vec<(String, String)> = self.fetch_all(references, Vec::new()).await?;
+        let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+        for (table, name, kind, key_place) in columns {
+            let kind = match kind.as_str() {
+                "BIGINT" => ColumnKind::Int,
+                "TEXT" => ColumnKind::Text,
+                "BYTEA" => ColumnKind::Bytes,
+                other => return Err(StorageError::inconsistent("schema", format!("{table}.{name}"), other)),
+            };
+            let new = || Table { name: table.clone(), columns: Vec::new(), refers_to: Vec::new() };
+            tables.entry(table.clone()).or_insert_with(new).columns.push(Column { name, kind, key_place });
+        }
+        for (table, target) in references {
+            tables.entry(table).and_modify(|table| table.refers_to.push(target));
+        }
+        Ok(tables.into_values().collect())
+    }
+
+    /// What stands after a TEXT expression so that it is ordered by its bytes, in whatever language the database
+    /// was made: only then both engines have one order.
+    pub fn by_bytes(&self) -> &'static str {
+        match self {
+            Tx::Sqlite(_) => "",
+            Tx::Postgres(_) => " COLLATE \"C\"",
         }
     }
 
@@ -448,8 +631,9 @@ async fn copy_in(
                 }
                 Value::Text(Some(text)) => escape_for_copy(text, &mut piece),
                 Value::Int(None) | Value::Text(None) => piece.push_str("\\N"),
-                Value::Bytes(_) => {
-                    return Err(StorageError::NotOnThisEngine { what: "bulk bytes", use_instead: "execute" });
+                Value::Bytes(bytes) => {
+                    piece.push_str("\\\\x");
+                    piece.push_str(&hex(bytes));
                 }
             }
         }

@@ -60,4 +60,15 @@ impl StorageError {
         error.is_unique_violation()
             || matches!(error.code().as_deref(), Some("5" | "261" | "517" | "40001" | "40P01" | "55P03"))
     }
+    /// True when the database is not where it was said to be, or does not let us in.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            StorageError::Driver(sqlx::Error::Configuration(_) | sqlx::Error::Io(_) | sqlx::Error::Tls(_)) => true,
+            // SQLITE_CANTOPEN; wrong password, no such user, no such database.
+            StorageError::Driver(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("14" | "28P01" | "28000" | "3D000"))
+            }
+            _ => false,
+        }
+    }
 }

@@ -30,6 +30,7 @@ pub mod enrolment_event;
 pub mod finding;
 pub mod hold;
 pub mod kept_file;
+pub mod moved_away;
 pub mod payment;
 pub mod payment_file;
 pub mod publicity;
@@ -37,6 +38,7 @@ pub mod recovery;
 pub mod roster_import;
 pub mod run;
 pub mod scheme;
+pub mod whole_office;
 
 /// Every statement that `storage` runs, with the file and name it stands under.
 pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
@@ -53,6 +55,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("finding", finding::STATEMENTS),
         ("hold", hold::STATEMENTS),
         ("kept_file", kept_file::STATEMENTS),
+        ("moved_away", moved_away::STATEMENTS),
         ("payment", payment::STATEMENTS),
         ("payment_file", payment_file::STATEMENTS),
         ("publicity", publicity::STATEMENTS),

@@ -20,9 +20,11 @@
 //! | `explain_finding` | – | finance |
 //! | `recover::open`, `plan`, `request_write_off` | – | maker; an approver accepts the write-off |
 //! | `recover::repay` | – | finance |
+//! | `move_office` | –, every agency goes to another database | administrator |
 //!
 //! [`step::Step`] is the only door to a writing transaction, and leaving it through
-//! [`step::Step::finish`] writes the audit event: no step can forget it.
+//! [`step::Step::finish`] writes the audit event: no step can forget it. Two are steps of more than one agency or of
+//! none yet, and open their own: `register::agency` and `move_office`.
 
 pub mod change_enrolment;
 pub mod clear_hold;
@@ -37,6 +39,7 @@ pub mod import_roster;
 pub mod issue_files;
 pub mod load_budget;
 pub mod load_scheme;
+pub mod move_office;
 mod offset;
 pub mod prepare_run;
 pub mod publish;

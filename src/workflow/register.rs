@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::step::Step;
+use super::step::{Step, gone};
 use crate::clock::Clock;
 use crate::domain::actor::{Actor, Role};
 use crate::domain::bank::BankBook;
@@ -11,12 +11,12 @@ use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::audit_event::{self, AuditEvent};
 use crate::storage::engine::Database;
-use crate::storage::{actor, agency, counter};
+use crate::storage::{actor, agency, counter, moved_away};
 
 /// Makes the office: the agency, the head of its audit chain, and its administrator.
 ///
 /// # Errors
-/// When the agency is already there, or its code is no division code.
+/// When the agency is already there, its code is no division code, or the database was moved away.
 pub async fn agency(
     database: Database,
     code: &str,
@@ -32,6 +32,9 @@ pub async fn agency(
         ));
     }
     let mut tx = database.write().await?;
+    if let Some(moved) = moved_away::first(&mut tx).await? {
+        return Err(gone(&moved));
+    }
     let at = clock.instant();
     if !agency::insert(&mut tx, code, name, &at).await? {
         return Err(Failure::refused("AGENCY_EXISTS", format!("数据库里已有经办机构 {code}"))

@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use crate::crash;
 use crate::domain::actor::{Actor, Role, Signature};
-use crate::domain::period::date_number;
+use crate::domain::period::{date_from_number, date_number};
 use crate::failure::{Failure, Kind};
 use crate::office::Office;
 use crate::storage::audit_event::{self, AuditEvent};
 use crate::storage::engine::Tx;
 use crate::storage::enrolment_event::ChangeMark;
+use crate::storage::moved_away::{self, MovedAway};
 
 /// A step under way.
 #[derive(Debug)]
@@ -31,25 +32,43 @@ pub struct Step {
     action: &'static str,
 }
 
+/// Who acts, in one of the `allowed` roles.
+///
+/// # Errors
+/// When the actor is not registered or has another role.
+pub(super) async fn actor_in(office: &Office, tx: &mut Tx, allowed: &[Role]) -> Result<Actor, Failure> {
+    let actor = office.actor(tx).await?;
+    if allowed.contains(&actor.role) {
+        return Ok(actor);
+    }
+    let posts: Vec<&str> = allowed.iter().map(|r| r.title()).collect();
+    let message = format!("{} 的岗位是{}，此操作应由{}办理", actor.name, actor.role, posts.join("或"));
+    Err(Failure::refused("WRONG_ROLE", message).hint("用 --as 姓名 指明操作人"))
+}
+
+/// The refusal of every step in a database that was moved away.
+pub(super) fn gone(moved: &MovedAway) -> Failure {
+    let on = date_from_number(moved.moved_on).map_or_else(String::new, |day| day.to_string());
+    let message = format!("本库已由 {} 于 {on} 迁到 {}，这里只能查看，不能办理", moved.moved_by, moved.target);
+    Failure::refused("MOVED_AWAY", message).hint("把配置文件的 database（或 --database）改成新的数据库再办理")
+}
+
 impl Step {
     /// Begins a step for one of the `allowed` roles.
     ///
     /// # Errors
-    /// When the actor is not registered or has another role, or the database is busy.
+    /// When the actor is not registered or has another role, the office lives in another database by now, or this
+    /// one is busy.
     pub async fn begin(office: &Office, action: &'static str, allowed: &[Role]) -> Result<Step, Failure> {
         let mut tx = office.database.write().await?;
         let (event_no, previous_hash) = audit_event::advance(&mut tx, &office.agency_code).await?.ok_or_else(|| {
             Failure::new(Kind::Configuration, "NO_AGENCY", format!("没有经办机构 {}", office.agency_code))
         })?;
-        let actor = office.actor(&mut tx).await?;
-        if !allowed.contains(&actor.role) {
-            let posts: Vec<&str> = allowed.iter().map(|r| r.title()).collect();
-            return Err(Failure::refused(
-                "WRONG_ROLE",
-                format!("{} 的岗位是{}，此操作应由{}办理", actor.name, actor.role, posts.join("或")),
-            )
-            .hint("用 --as 姓名 指明操作人"));
+        // Asked after the lock was given, in a statement of its own: who waited for a move to end sees its mark.
+        if let Some(moved) = moved_away::find(&mut tx, &office.agency_code).await? {
+            return Err(gone(&moved));
         }
+        let actor = actor_in(office, &mut tx, allowed).await?;
         Ok(Step {
             tx,
             agency: office.agency_code.clone(),

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use fafang::storage::all_statements;
-use fafang::storage::engine::Value;
+use fafang::storage::engine::{Database, Value};
+use fafang::storage::whole_office;
 use fafang::values;
 
 use crate::support::{Engine, TestDatabase, schema};
@@ -45,7 +46,7 @@ async fn the_agency_is_first_in_every_key() {
         assert!(tables.len() >= 18, "{tables:?}");
         for key in &keys {
             assert_eq!(key.columns[0], "agency_code", "{key:?}");
-            let is_per_agency = ["agency", "audit_head"].contains(&key.table.as_str());
+            let is_per_agency = ["agency", "audit_head", "moved_away"].contains(&key.table.as_str());
             assert_eq!(key.columns.len() == 1, is_per_agency, "{key:?}");
         }
         let uniques = schema::uniques(&home.database).await;
@@ -253,6 +254,124 @@ async fn awkward_texts_come_back_from_bulk_as_they_went_in() {
     .await;
 }
 
+/// Rows of many pages: keys of two numbers, of texts that languages sort in other ways than bytes do, and files.
+async fn fill(database: &Database) {
+    const NAMES: [&str; 9] = ["_x", "x", "X", "a-b", "ab", "乙", "阿依努尔", "é", "z"];
+    let mut tx = database.write().await.unwrap();
+    for agency in ["652827", "652828"] {
+        let insert = "INSERT INTO agency (agency_code, name, created_at) VALUES ($1, $2, $3)";
+        tx.execute(insert, values![agency, "中心", "2026"]).await.unwrap();
+        let columns =
+            ["agency_code", "list_no", "row_no", "citizen_number", "name", "from_on", "to_on", "amount_fen", "detail"];
+        let lists = [
+            "agency_code",
+            "list_no",
+            "kind",
+            "source",
+            "file_name",
+            "digest",
+            "row_count",
+            "imported_by",
+            "imported_on",
+            "event_no",
+        ];
+        let content =
+            |no: i64| if no == 7 { Vec::new() } else { (0..no).map(|b| b.to_le_bytes()[0]).collect::<Vec<u8>>() };
+        let file = |no: i64| -> Vec<Value> {
+            let mut row = values![agency, format!("{no:x}"), "名单.csv", no];
+            row.push(Value::Bytes(content(no)));
+            row.push(Value::from(1));
+            row
+        };
+        let files = ["agency_code", "digest", "name", "byte_count", "content", "event_no"];
+        tx.insert_rows("kept_file", &files, (1..=600).map(file)).await.unwrap();
+        let list = |no: i64| values![agency, no, "death", "", "名单.csv", format!("{no:x}"), 1, "甲", 20_260_101, 1];
+        tx.insert_rows("comparison_list", &lists, (1..=3).map(list)).await.unwrap();
+        let entry =
+            |no: i64| values![agency, no % 3 + 1, no, "", "甲\t\\N", (no % 2 == 0).then_some(no), None::<i64>, no, ""];
+        tx.insert_rows("comparison_entry", &columns, (1..=30_000).map(entry)).await.unwrap();
+        let counters = ["agency_code", "name", "value"];
+        tx.insert_rows("counter", &counters, NAMES.iter().map(|name| values![agency, *name, 1])).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+/// On PostgreSQL also a database whose language sorts otherwise than bytes do, where the server knows one.
+async fn places() -> Vec<TestDatabase> {
+    let mut places = Vec::new();
+    for engine in [Engine::Sqlite, Engine::Sqlite, Engine::Postgres] {
+        places.extend(TestDatabase::create(engine).await);
+    }
+    places.extend(TestDatabase::create_in_chinese().await);
+    places
+}
+
+#[tokio::test]
+async fn a_copy_of_many_pages_is_the_same_everywhere() {
+    let mut places = places().await;
+    fill(&places[0].database).await;
+    let mut before = places[0].database.read().await.unwrap();
+    let first = whole_office::survey(&mut before).await.unwrap();
+    drop(before);
+    let rows = |name: &str| first.tables.iter().find(|table| table.name == name).unwrap();
+    assert_eq!((rows("comparison_entry").rows, rows("kept_file").rows, rows("counter").rows), (60_000, 1_200, 18));
+    assert_eq!(rows("comparison_entry").sums, [("amount_fen".to_string(), 900_030_000)]);
+    // Every table of the schema is in the survey, but the one that says where a database went.
+    let mut tables: Vec<String> = schema::columns(&places[0].database).await.into_iter().map(|c| c.table).collect();
+    tables.dedup();
+    tables.retain(|table| table != "moved_away");
+    assert_eq!(first.tables.iter().map(|table| table.name.clone()).collect::<Vec<_>>(), tables);
+    for pair in places.windows(2) {
+        let mut source = pair[0].database.read().await.unwrap();
+        let mut target = pair[1].database.write().await.unwrap();
+        assert!(whole_office::is_empty(&mut target).await.unwrap());
+        whole_office::copy(&mut source, &mut target).await.unwrap();
+        assert_eq!(whole_office::survey(&mut target).await.unwrap(), first, "{:?}", pair[1].engine);
+        target.commit().await.unwrap();
+    }
+    for home in places.drain(..) {
+        home.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_survey_sees_every_change() {
+    on_both(async |home| {
+        fill(&home.database).await;
+        let survey = async || whole_office::survey(&mut home.database.read().await.unwrap()).await.unwrap();
+        let mut last = survey().await;
+        for (table, sql) in [
+            (
+                "kept_file",
+                "UPDATE kept_file SET content = (SELECT k.content FROM kept_file AS k WHERE k.agency_code = '652828' AND k.digest = '10') WHERE digest = 'ff'",
+            ),
+            (
+                "comparison_entry",
+                "UPDATE comparison_entry SET name = '甲\t\\n' WHERE agency_code = '652828' AND row_no = 30000",
+            ),
+            ("comparison_entry", "UPDATE comparison_entry SET detail = name, name = detail WHERE row_no = 4001"),
+            ("comparison_entry", "UPDATE comparison_entry SET from_on = to_on, to_on = from_on WHERE row_no = 8000"),
+            ("counter", "DELETE FROM counter WHERE agency_code = '652827' AND name = '_x'"),
+            ("counter", "UPDATE counter SET name = '_y' WHERE name = 'x' AND agency_code = '652827'"),
+            ("audit_head", "INSERT INTO audit_head (agency_code, event_no, hash) VALUES ('652827', 0, '')"),
+        ] {
+            let mut tx = home.database.write().await.unwrap();
+            assert!(tx.execute(sql, vec![]).await.unwrap() > 0, "{sql}");
+            tx.commit().await.unwrap();
+            let now = survey().await;
+            let differing: Vec<&str> = last.differing(&now).into_iter().map(|(table, _)| table.name.as_str()).collect();
+            assert_eq!(differing, [table], "{sql}");
+            assert_ne!(last.digest, now.digest);
+            last = now;
+        }
+        let mut tx = home.database.write().await.unwrap();
+        tx.execute("INSERT INTO counter (agency_code, name, value) VALUES ('nobody', 'x', 1)", vec![]).await.unwrap();
+        let orphan = whole_office::survey(&mut tx).await.unwrap_err().to_string();
+        assert!(orphan.contains("counter") && orphan.contains("不属于任何经办机构"), "{orphan}");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_is_not_committed_did_not_happen_and_a_constraint_is_kept() {
     on_both(async |home| {
@@ -292,7 +411,6 @@ async fn what_is_not_committed_did_not_happen_and_a_constraint_is_kept() {
 
 #[tokio::test]
 async fn opening_again_migrates_nothing_and_a_newer_database_is_refused() {
-    use fafang::storage::engine::Database;
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let Some(home) = TestDatabase::create(engine).await else { continue };
         let again = Database::open(&home.url).await.unwrap();

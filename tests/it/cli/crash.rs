@@ -8,7 +8,7 @@ use super::{APPROVER, CODE, Desk, FINANCE, MAKER, REVIEWER, answer, files_in, ro
 impl Desk {
     /// Runs a command that is killed at a point.
     #[track_caller]
-    fn dies(&self, at: &str, who: &str, words: &[&str]) {
+    pub(super) fn dies(&self, at: &str, who: &str, words: &[&str]) {
         let killed = answer(self.command(&[&["--as", who], words].concat()).env("FAFANG_CRASH_AT", at));
         assert_eq!(killed.code, None, "{at} was not reached: {killed:?}");
     }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod crash;
+mod move_office;
 mod publicity;
 mod recovery;
 mod terminal;

@@ -63,6 +63,7 @@ fn help_names_every_command() {
         "user",
         "backup",
         "restore",
+        "move",
         "doctor",
     ] {
         assert!(help.lines().any(|l| l.trim_start().starts_with(command)), "{command}\n{help}");

@@ -137,6 +137,18 @@ impl TestDatabase {
         Some(TestDatabase { engine, url, database, everything: OnceLock::new(), directory })
     }
 
+    /// One on PostgreSQL that sorts as Chinese dictionaries do; `None` where there is none, or no such language.
+    pub async fn create_in_chinese() -> Option<TestDatabase> {
+        let server = postgres_server()?;
+        let url = new_database(&server).await;
+        let (_, name) = url.rsplit_once('/').unwrap();
+        on_server(&server, format!("DROP DATABASE {name}")).await;
+        let language = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'zh'";
+        on_server(&server, format!("CREATE DATABASE {name} {language}")).await;
+        let database = Database::create(&url).await.unwrap();
+        Some(TestDatabase { engine: Engine::Postgres, url, database, everything: OnceLock::new(), directory: None })
+    }
+
     /// Closes it and leaves nothing in it.
     pub async fn close(self) {
         self.database.close().await;
@@ -247,6 +259,12 @@ impl TestOffice {
     /// Closes and removes the database.
     pub async fn close(self) {
         self.home.close().await;
+    }
+
+    /// The same desks at another database, which must hold the office.
+    pub fn in_database(&self, home: TestDatabase) -> TestOffice {
+        let office = Office { database: home.database.clone(), ..self.office.clone() };
+        TestOffice { home, office, today: Mutex::new(self.today()) }
     }
 
     /// The same office through connections of its own, as another desk has them.
