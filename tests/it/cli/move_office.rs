@@ -37,10 +37,10 @@ fn moves_to(desk: &Desk, to: &str) {
     desk.at(to, |there| assert_eq!(there.events(), before + 1));
     let finished = desk.run(&["move", "--to", to, "--json"]).done().json();
     assert_eq!((&finished["outcome"], desk.events()), (&json!("same"), before + 1));
-    let payments = finished["tables"].as_array().unwrap().iter().find(|t| t["table"] == "payment").unwrap().clone();
-    assert_eq!((&payments["rows"], &payments["sums"]["amount_fen"]), (&json!(10), &json!(120_000)));
+    let runs = finished["tables"].as_array().unwrap().iter().find(|t| t["table"] == "run").unwrap().clone();
+    assert_eq!((&runs["rows"], &runs["sums"]["total_fen"]), (&json!(1), &json!(120_000)));
     assert_eq!(finished["digest"].as_str().unwrap().len(), 64);
-    let again = desk.run(&moving).done().says("早已迁到").says("没有任何改动").says("payment").says("1,200.00");
+    let again = desk.run(&moving).done().says("早已迁到").says("没有任何改动").says("payment_page").says("1,200.00");
     assert!(!format!("{again:?}{finished}").contains(PASSWORD), "{again:?}");
 
     let run = "pochan1995-2026-01-r1";
