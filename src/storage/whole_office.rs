@@ -262,7 +262,9 @@ mod tests {
     fn rows_that_differ_have_different_images() {
         let image = |values: Vec<Value>| {
             let mut digest = Sha256::new();
-            values.iter().for_each(|value| digest_value(&mut digest, value));
+            for value in &values {
+                digest_value(&mut digest, value);
+            }
             hex(&digest.finalize())
         };
         let rows = [

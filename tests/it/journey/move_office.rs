@@ -188,7 +188,7 @@ async fn every_agency_of_the_database_goes_along() {
     on_both_engines(async |office| {
         office.import(&office.neighbours(3)).await;
         let admin = office.as_admin();
-        let (database, banks, clock) = (office.home.database.clone(), admin.banks.clone(), admin.clock.clone());
+        let (database, banks, clock) = (office.home.database.clone(), admin.banks.clone(), admin.clock);
         let second = register::agency(database, "652828", "和硕县社会保险中心", "主任", banks, clock).await.unwrap();
         let home = TestDatabase::create(Engine::Sqlite).await.unwrap();
         let target = home.url.clone();
