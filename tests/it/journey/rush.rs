@@ -168,7 +168,7 @@ impl Team {
             worker.send(attempt).unwrap();
         }
         // A worker that panics answers nothing: then the others' answers are all there ever will be.
-        let patience = Duration::from_mins(1);
+        let patience = Duration::from_mins(2);
         let mut outcomes: Vec<Outcome> =
             (0..count).map(|_| self.answers.recv_timeout(patience).expect("every worker answers")).collect();
         outcomes.sort();
