@@ -46,14 +46,7 @@ def peer(name, work, data):
 
 
 def fafang(work, folder, server=None):
-    office = Office(PROGRAM, work, folder, server)
-    office.open()
-    office.take_roster()
-    office.history()
-    office.month()
-    office.reconcile()
-    office.recount()
-    return office.parts
+    return Office(PROGRAM, work, folder, server).cycle()
 
 
 def shell(stages, server=None):
@@ -114,7 +107,7 @@ def machine():
         models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     model = models[0] if models else platform.machine()
-    return f"{model}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Linux {platform.release()}"
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, {platform.system()}"
 
 
 def heading(options):

@@ -197,6 +197,16 @@ class Office:
         ]
         expect(told, self.work.reconciliation, "reconciliation")
 
+    def cycle(self):
+        """The whole of it, from an empty folder to the recount; what each part took."""
+        self.open()
+        self.take_roster()
+        self.history()
+        self.month()
+        self.reconcile()
+        self.recount()
+        return self.parts
+
     def recount(self):
         self.do("doctor", month=MONTH, part=("recount", "doctor"))
 

@@ -28,13 +28,7 @@ class TracedOffice(Office):
 
 def cycle(office):
     shutil.rmtree(office.folder, ignore_errors=True)
-    office.open()
-    office.take_roster()
-    office.history()
-    office.month()
-    office.reconcile()
-    office.recount()
-    return office.parts
+    return office.cycle()
 
 
 def report(program, work, folder, rounds):
