@@ -135,9 +135,9 @@ pub struct FrozenLine<'a> {
     rest: &'a str,
 }
 
-/// A line that is no frozen payment.
+/// A line that is no frozen payment. It is told by its number alone: what stands in it is for no screen or log.
 #[derive(Debug, thiserror::Error)]
-#[error("“{0}”不是发放明细")]
+#[error("第 {0} 笔不是完整的发放明细")]
 pub struct FrozenLineError(String);
 
 impl<'a> FrozenLine<'a> {
@@ -148,11 +148,11 @@ impl<'a> FrozenLine<'a> {
     pub fn read(line: &'a str) -> Result<FrozenLine<'a>, FrozenLineError> {
         let mut fields = line.splitn(5, '\t');
         let mut number = || fields.next()?.parse::<i64>().ok();
-        let numbers = (number(), number(), number(), number());
-        let (Some(line_no), Some(enrolment_no), Some(amount), Some(offset)) = numbers else {
-            return Err(FrozenLineError(line.to_string()));
+        let line_no = number().ok_or_else(|| FrozenLineError("?".to_string()))?;
+        let (Some(enrolment_no), Some(amount), Some(offset)) = (number(), number(), number()) else {
+            return Err(FrozenLineError(line_no.to_string()));
         };
-        let rest = fields.next().ok_or_else(|| FrozenLineError(line.to_string()))?;
+        let rest = fields.next().ok_or_else(|| FrozenLineError(line_no.to_string()))?;
         Ok(FrozenLine { line_no, enrolment_no, amount: Money(amount), offset: Money(offset), rest })
     }
 
@@ -161,7 +161,11 @@ impl<'a> FrozenLine<'a> {
     /// # Errors
     /// When one of them cannot be read.
     pub fn covers(&self) -> impl Iterator<Item = Result<Cover, FrozenLineError>> {
-        self.covers_field().split(' ').map(|text| cover(text).ok_or_else(|| FrozenLineError(text.to_string())))
+        self.covers_field().split(' ').map(|text| cover(text).ok_or_else(|| self.unreadable()))
+    }
+
+    fn unreadable(&self) -> FrozenLineError {
+        FrozenLineError(self.line_no.to_string())
     }
 
     fn covers_field(&self) -> &'a str {
@@ -174,12 +178,11 @@ impl<'a> FrozenLine<'a> {
     /// When a field is missing or cannot be read.
     pub fn payment(&self) -> Result<Payment, FrozenLineError> {
         let mut fields = self.rest.split('\t');
-        let mut field = || fields.next().ok_or_else(|| FrozenLineError(self.rest.to_string()));
-        let beneficiary_no = field()?;
+        let mut field = || fields.next().ok_or_else(|| self.unreadable());
         let payment = Payment {
             line_no: self.line_no,
             enrolment_no: self.enrolment_no,
-            beneficiary_no: beneficiary_no.parse().map_err(|_| FrozenLineError(beneficiary_no.to_string()))?,
+            beneficiary_no: field()?.parse().map_err(|_| self.unreadable())?,
             citizen_number: field()?.to_string(),
             name: field()?.to_string(),
             bank_code: field()?.to_string(),
@@ -191,7 +194,7 @@ impl<'a> FrozenLine<'a> {
         };
         // Neither a field less nor one more.
         let is_whole = fields.next() == Some(self.covers_field()) && fields.next().is_none();
-        is_whole.then_some(payment).ok_or_else(|| FrozenLineError(self.rest.to_string()))
+        is_whole.then_some(payment).ok_or_else(|| self.unreadable())
     }
 }
 
@@ -285,6 +288,19 @@ pub enum PaymentState {
     Returned,
     /// 作废: its run was cancelled.
     Cancelled,
+}
+
+impl From<OutcomeKind> for PaymentState {
+    /// What a payment is when this was the last that was said of it.
+    fn from(kind: OutcomeKind) -> PaymentState {
+        match kind {
+            OutcomeKind::Withheld => PaymentState::Withheld,
+            OutcomeKind::Open => PaymentState::Sent,
+            OutcomeKind::Credited => PaymentState::Credited,
+            OutcomeKind::Rejected => PaymentState::Rejected,
+            OutcomeKind::Returned => PaymentState::Returned,
+        }
+    }
 }
 
 impl PaymentState {
@@ -400,7 +416,8 @@ mod tests {
         let broken = ["", "17\t3\t14000\t192000", "x\t3\t14000\t192000\t5"];
         assert!(broken.iter().all(|text| FrozenLine::read(text).is_err()));
         for wrong in [line.replace("202602=", "202613="), line.replace("/10000 ", " "), line.replace("\tRCC\t", "\t")] {
-            assert!(FrozenLine::read(wrong.trim_end()).unwrap().payment().is_err(), "{wrong}");
+            let told = FrozenLine::read(wrong.trim_end()).unwrap().payment().unwrap_err().to_string();
+            assert_eq!(told, "第 17 笔不是完整的发放明细", "{wrong}");
         }
     }
 

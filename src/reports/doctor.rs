@@ -17,7 +17,7 @@ use crate::storage::engine::Tx;
 use crate::storage::error::StorageError;
 use crate::storage::payment::StoredOutcome;
 use crate::storage::payment_file::PaymentFile;
-use crate::storage::{appropriation, cover, kept_file, payment, payment_file, recovery, run};
+use crate::storage::{appropriation, cover, kept_file, payment, recovery, run};
 
 /// One invariant and what breaks it.
 #[derive(Debug, Clone, Serialize)]
@@ -210,8 +210,7 @@ impl Books {
             }
             other => other?,
         };
-        let outcomes = payment::outcomes_of_run(tx, agency, run).await?;
-        let files = payment_file::of_run(tx, agency, run).await?;
+        let standing = payment::Standing::of(tx, agency, run).await?;
         let covered: Money = payments.iter().flat_map(|p| &p.covers).map(|c| c.amount).sum();
         let offsets = recovery::offsets_of_run(tx, agency, run).await?;
         let draws = appropriation::draws(tx, agency, run.periods.last.number(), run.no).await?;
@@ -240,9 +239,8 @@ impl Books {
         }
         let mut sums: HashMap<(i64, PaymentState), (i64, Money)> = HashMap::new();
         for payment in &payments {
-            let file = files.iter().find(|f| (f.first_line_no..=f.last_line_no).contains(&payment.line_no));
-            let rows = outcomes.get(&payment.line_no).map_or(&[][..], Vec::as_slice);
-            let Some(state) = self.state(run, payment, file, rows) else { continue };
+            let file = standing.file(payment.line_no);
+            let Some(state) = self.state(run, payment, file, standing.outcomes(payment.line_no)) else { continue };
             let sum = sums.entry((file.map_or(0, |f| f.file_no), state)).or_default();
             sum.0 += 1;
             sum.1 += payment.amount;
@@ -255,7 +253,7 @@ impl Books {
                 }
             }
         }
-        self.examine_files(run, &files, &sums);
+        self.examine_files(run, standing.files(), &sums);
         Ok(())
     }
 

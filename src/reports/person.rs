@@ -355,15 +355,8 @@ fn sent(cover: &SentCover, shown: &impl Fn(&str) -> String) -> Result<Vec<Value>
         ));
     }
     for (kind, o) in kinds.iter().zip(told) {
-        let title = match kind {
-            OutcomeKind::Withheld => PaymentState::Withheld,
-            OutcomeKind::Open => PaymentState::Sent,
-            OutcomeKind::Credited => PaymentState::Credited,
-            OutcomeKind::Rejected => PaymentState::Rejected,
-            OutcomeKind::Returned => PaymentState::Returned,
-        };
         let words = format!("{} {}", o.reason_code, shown(&o.reason_text)).trim().to_string();
-        steps.push((title.title(), day_text(o.outcome_on), words));
+        steps.push((PaymentState::from(*kind).title(), day_text(o.outcome_on), words));
     }
     let (on, answer) = steps.last().map(|(_, on, words)| (on.clone(), words.clone())).unwrap_or_default();
     let history: Vec<String> =

@@ -12,35 +12,39 @@ use super::{payment_file, recovery, run};
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, FrozenLine, PaymentState};
 use crate::domain::period::Period;
-use crate::domain::recovery::{EntryKind, RunKey, Stretch};
+use crate::domain::recovery::{RunKey, Stretch};
 use crate::domain::run::{Run, RunState};
 
 /// Covered amount by enrolment and month.
 pub type Covered = HashMap<i64, BTreeMap<Period, Money>>;
 
-/// The runs of a scheme, or of all, that were not cancelled.
-async fn runs(tx: &mut Tx, agency: &str, scheme: Option<&str>) -> Result<Vec<Run>, StorageError> {
-    let mut runs = run::list(tx, agency, scheme).await?;
+/// The runs of a scheme that were not cancelled.
+async fn runs(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<Run>, StorageError> {
+    let mut runs = run::list(tx, agency, Some(scheme)).await?;
     runs.retain(|r| !matches!(r.state, RunState::Cancelled(..)));
     Ok(runs)
 }
 
-/// Calls `take` with every payment of a run.
+/// Calls `take` with every payment of a run, its state and its last outcome.
 async fn each_line(
     tx: &mut Tx,
     agency: &str,
     run: &Run,
-    mut take: impl FnMut(&FrozenLine<'_>) -> Result<(), StorageError>,
+    mut take: impl FnMut(&FrozenLine<'_>, PaymentState, Option<&StoredOutcome>) -> Result<(), StorageError>,
 ) -> Result<(), StorageError> {
+    let standing = Standing::of(tx, agency, run).await?;
     let mut pages = Pages::of(agency, run, ALL_LINES);
     while let Some(page) = pages.next(tx).await? {
-        page.lines()?.iter().try_for_each(&mut take)?;
+        for line in page.lines()? {
+            let (state, told) = standing.state(line.line_no)?;
+            take(&line, state, told)?;
+        }
     }
     Ok(())
 }
 
-fn covers(line: &FrozenLine<'_>) -> Result<Vec<Cover>, StorageError> {
-    line.covers().collect::<Result<_, _>>().map_err(unreadable)
+fn covers(line: &FrozenLine<'_>) -> impl Iterator<Item = Result<Cover, StorageError>> {
+    line.covers().map(|cover| cover.map_err(unreadable))
 }
 
 /// Effective cover per enrolment of a scheme and month, in flight and credited together.
@@ -49,13 +53,12 @@ fn covers(line: &FrozenLine<'_>) -> Result<Vec<Cover>, StorageError> {
 /// The database's, or a page that cannot be read.
 pub async fn covered(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Covered, StorageError> {
     let mut covered = Covered::new();
-    for run in runs(tx, agency, Some(scheme)).await? {
-        let standing = Standing::of(tx, agency, &run).await?;
-        each_line(tx, agency, &run, |line| {
-            if standing.state(line.line_no)?.0.covers() {
+    for run in runs(tx, agency, scheme).await? {
+        each_line(tx, agency, &run, |line, state, _| {
+            if state.covers() {
                 let months = covered.entry(line.enrolment_no).or_default();
-                for cover in line.covers() {
-                    let cover = cover.map_err(unreadable)?;
+                for cover in covers(line) {
+                    let cover = cover?;
                     *months.entry(cover.period).or_default() += cover.amount;
                 }
             }
@@ -134,12 +137,10 @@ pub async fn by_month(
 ) -> Result<Vec<MonthSum>, StorageError> {
     let mut sums: Vec<MonthSum> = Vec::new();
     for run in run::list(tx, agency, Some(scheme)).await? {
-        let standing = Standing::of(tx, agency, &run).await?;
         let mut of_run: HashMap<(Period, PaymentState), (i64, Money)> = HashMap::new();
-        each_line(tx, agency, &run, |line| {
-            let (state, _) = standing.state(line.line_no)?;
-            for cover in line.covers() {
-                let cover = cover.map_err(unreadable)?;
+        each_line(tx, agency, &run, |line, state, _| {
+            for cover in covers(line) {
+                let cover = cover?;
                 if (first..=last).contains(&cover.period) {
                     let (count, amount) = of_run.entry((cover.period, state)).or_default();
                     *count += 1;
@@ -197,12 +198,10 @@ pub async fn traces(
     last: Period,
 ) -> Result<Vec<Trace>, StorageError> {
     let mut traces = Vec::new();
-    for run in runs(tx, agency, Some(scheme)).await? {
-        let standing = Standing::of(tx, agency, &run).await?;
-        each_line(tx, agency, &run, |line| {
-            let (state, told) = standing.state(line.line_no)?;
-            for cover in line.covers() {
-                let cover = cover.map_err(unreadable)?;
+    for run in runs(tx, agency, scheme).await? {
+        each_line(tx, agency, &run, |line, state, told| {
+            for cover in covers(line) {
+                let cover = cover?;
                 if (first..=last).contains(&cover.period) {
                     traces.push(Trace {
                         enrolment_no: line.enrolment_no,
@@ -233,13 +232,11 @@ pub async fn traces(
 /// As [`covered`].
 pub async fn failed(tx: &mut Tx, agency: &str, scheme: &str) -> Result<HashMap<(i64, Period), i64>, StorageError> {
     let mut failed: HashMap<(i64, Period), i64> = HashMap::new();
-    for run in runs(tx, agency, Some(scheme)).await? {
-        let standing = Standing::of(tx, agency, &run).await?;
-        each_line(tx, agency, &run, |line| {
-            let (state, told) = standing.state(line.line_no)?;
+    for run in runs(tx, agency, scheme).await? {
+        each_line(tx, agency, &run, |line, state, told| {
             if let (false, Some(told)) = (state.covers(), told) {
-                for cover in covers(line)? {
-                    let on = failed.entry((line.enrolment_no, cover.period)).or_default();
+                for cover in covers(line) {
+                    let on = failed.entry((line.enrolment_no, cover?.period)).or_default();
                     *on = told.outcome_on.max(*on);
                 }
             }
@@ -297,7 +294,8 @@ pub async fn sent_of_enrolment(tx: &mut Tx, agency: &str, enrolment_no: i64) -> 
                 None => None,
             };
             let mut at = line.offset;
-            for cover in covers(line)? {
+            for cover in covers(line) {
+                let cover = cover?;
                 found.push(SentCover {
                     period: cover.period,
                     amount: cover.amount,
@@ -339,11 +337,9 @@ pub async fn wrongly_covered(tx: &mut Tx, agency: &str) -> Result<(usize, Vec<Wr
     let mut count = 0;
     let mut months: HashMap<(i64, Period), (Money, Money)> = HashMap::new();
     for run in run::list(tx, agency, None).await? {
-        let standing = Standing::of(tx, agency, &run).await?;
-        each_line(tx, agency, &run, |line| {
-            let (state, _) = standing.state(line.line_no)?;
-            for cover in line.covers() {
-                let cover = cover.map_err(unreadable)?;
+        each_line(tx, agency, &run, |line, state, _| {
+            for cover in covers(line) {
+                let cover = cover?;
                 count += 1;
                 if state != PaymentState::Cancelled {
                     let month = months.entry((line.enrolment_no, cover.period)).or_default();
@@ -356,7 +352,7 @@ pub async fn wrongly_covered(tx: &mut Tx, agency: &str) -> Result<(usize, Vec<Wr
         .await?;
     }
     for entry in recovery::all_entries(tx, agency).await? {
-        if entry.kind != EntryKind::WriteOff && entry.recovers() {
+        if entry.recovers() {
             months.entry((entry.enrolment_no, entry.period)).or_default().0 -= entry.amount;
             if let Some(target) = entry.target {
                 let month = months.entry((target.enrolment_no, target.period)).or_default();

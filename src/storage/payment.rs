@@ -19,11 +19,14 @@ use crate::values;
 /// Lines of a page: some 60 KB.
 const PAGE_LINES: usize = 500;
 
+/// Pages read at once: a megabyte.
+const PAGES_AT_ONCE: usize = 16;
+
 statements! {
     /// A few pages at a time, so that a large run is never in memory whole.
     PAGES = "SELECT period, run_no, page_no, first_line_no, last_line_no, first_enrolment_no, last_enrolment_no, content FROM payment_page \
              WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND page_no > $4 AND last_line_no >= $5 AND first_line_no <= $6 \
-             ORDER BY page_no LIMIT 16";
+             ORDER BY page_no LIMIT $7";
     PAGES_OF_ENROLMENT = "SELECT period, run_no, page_no, first_line_no, last_line_no, first_enrolment_no, last_enrolment_no, content \
              FROM payment_page WHERE agency_code = $1 AND first_enrolment_no <= $2 AND last_enrolment_no >= $2 ORDER BY run_no, page_no";
     /// Accounts that changed after an event.
@@ -108,9 +111,11 @@ impl Pages {
     pub async fn next(&mut self, tx: &mut Tx) -> Result<Option<Page>, StorageError> {
         if self.ready.is_empty() && !self.is_over {
             let (agency, period, run_no) = &self.key;
-            let key = values![agency, *period, *run_no, self.last_page_no, self.lines.0, self.lines.1];
+            let (first, last) = self.lines;
+            let limit = i64::try_from(PAGES_AT_ONCE).unwrap_or(i64::MAX);
+            let key = values![agency, *period, *run_no, self.last_page_no, first, last, limit];
             self.ready = tx.fetch_all(PAGES, key).await?.into();
-            self.is_over = self.ready.is_empty();
+            self.is_over = self.ready.len() < PAGES_AT_ONCE;
         }
         let next = self.ready.pop_front();
         self.last_page_no = next.as_ref().map_or(self.last_page_no, |page| page.no);
@@ -261,6 +266,11 @@ impl Standing {
         })
     }
 
+    /// The run's files, in line order.
+    pub fn files(&self) -> &[PaymentFile] {
+        &self.files
+    }
+
     /// The file that a line lies in; a withheld line was never sent with it.
     pub fn file(&self, line_no: i64) -> Option<&PaymentFile> {
         let at = self.files.partition_point(|f| f.last_line_no < line_no);
@@ -293,13 +303,7 @@ pub fn payment_state(
     last_outcome: Option<&str>,
 ) -> Result<PaymentState, StorageError> {
     if let Some(kind) = last_outcome {
-        return Ok(match outcome_kind(kind)? {
-            OutcomeKind::Withheld => PaymentState::Withheld,
-            OutcomeKind::Open => PaymentState::Sent,
-            OutcomeKind::Credited => PaymentState::Credited,
-            OutcomeKind::Rejected => PaymentState::Rejected,
-            OutcomeKind::Returned => PaymentState::Returned,
-        });
+        return Ok(outcome_kind(kind)?.into());
     }
     match (run_state, file_status) {
         ("prepared" | "submitted" | "reviewed", _) => Ok(PaymentState::Planned),

@@ -202,6 +202,11 @@ async fn the_doctor_names_what_was_changed() {
                 "NEVER_TWICE",
             ),
             (
+                "UPDATE payment_page SET content = REPLACE(content, '=12000/12000/', '=12000,12000/') WHERE agency_code = $1",
+                "UPDATE payment_page SET content = REPLACE(content, '=12000,12000/', '=12000/12000/') WHERE agency_code = $1",
+                "FROZEN",
+            ),
+            (
                 "UPDATE payment_page SET first_enrolment_no = 2 WHERE agency_code = $1",
                 "UPDATE payment_page SET first_enrolment_no = 1 WHERE agency_code = $1",
                 "FROZEN",
