@@ -184,6 +184,8 @@ CREATE TABLE enrolment_event (
     CHECK (accepted_by IS NULL OR accepted_by <> made_by)
 );
 
+CREATE INDEX enrolment_event_by_event ON enrolment_event (agency_code, event_no);
+
 -- Changes, roster files and write-offs that wait for a second person, or had one.
 CREATE TABLE change_request (
     agency_code TEXT NOT NULL,
@@ -308,6 +310,35 @@ CREATE TABLE payment_page (
     FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no)
 );
 
+-- How a scheme stood when a run was prepared (src/domain/baseline.rs): the next run looks back no further. Kept, not evidence:
+-- doctor works it out anew from payments and facts. None where too many people were not even.
+CREATE TABLE baseline (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL, -- of the run
+    run_no BIGINT NOT NULL,
+    standing_runs BIGINT NOT NULL, -- runs of the scheme up to this one that were not cancelled; it holds while they are as many
+    last_period BIGINT NOT NULL, -- everybody is even up to this month …
+    last_enrolment_no BIGINT NOT NULL,
+    claims TEXT NOT NULL, -- JSON: month: [people owed, fen owed, fen suspended]
+    uneven TEXT NOT NULL, -- … but these. JSON: enrolment: {month: fen sent}
+    PRIMARY KEY (agency_code, period, run_no),
+    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no)
+);
+
+-- Covers of a run by month, file and what was told of them one by one: kept totals. Run, file and outcome give the state.
+CREATE TABLE month_sum (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL, -- of the run
+    run_no BIGINT NOT NULL,
+    covered_period BIGINT NOT NULL,
+    file_no BIGINT NOT NULL, -- 0: in no file
+    told TEXT NOT NULL CHECK (told IN ('', 'withheld', 'open', 'credited', 'rejected', 'returned')), -- last outcome, '' when none
+    cover_count BIGINT NOT NULL,
+    amount_fen BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, period, run_no, covered_period, file_no, told),
+    FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no)
+);
+
 -- Bytes sent to one bank for one run, with what became of its rows (kept totals).
 CREATE TABLE payment_file (
     agency_code TEXT NOT NULL,
@@ -383,6 +414,8 @@ CREATE TABLE payment_outcome (
     PRIMARY KEY (agency_code, period, run_no, line_no, seq_no),
     FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no)
 );
+
+CREATE INDEX payment_outcome_by_event ON payment_outcome (agency_code, event_no);
 
 -- A person may not be paid until a clerk has resolved something.
 CREATE TABLE hold (

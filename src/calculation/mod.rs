@@ -1,5 +1,6 @@
 //! Laws, pure: facts and rules in, amounts with their reasons out. No clock, no database, no files.
 
+pub mod baseline;
 pub mod claim;
 pub mod payable;
 pub mod recovery;

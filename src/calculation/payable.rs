@@ -45,6 +45,11 @@ impl Overpaid {
 }
 
 impl Payable {
+    /// True when exactly what is owed was sent.
+    pub fn is_even(&self) -> bool {
+        self.covers.is_empty() && self.overpaid.is_empty()
+    }
+
     /// Sum to pay.
     pub fn total(&self) -> Money {
         self.covers.iter().map(|c| c.amount).sum()
@@ -69,6 +74,19 @@ pub fn payable(scheme: &Scheme, entitlement: &Entitlement, covered: &BTreeMap<Pe
         }
     }
     result
+}
+
+/// The same for someone even up to a month, of whom nothing was sent for later ones: what is owed since.
+pub fn payable_after(scheme: &Scheme, entitlement: &Entitlement, even_until: Period, last: Period) -> Payable {
+    let months = first_claim_period(scheme, entitlement).max(even_until.next()).through(last);
+    let due = months.map(|period| (period, claim(scheme, entitlement, period).amount()));
+    let covers = due.filter(|(_, due)| !due.is_zero()).map(|(period, due)| Cover {
+        period,
+        amount: due,
+        claim: due,
+        covered_before: Money::ZERO,
+    });
+    Payable { covers: covers.collect(), overpaid: Vec::new() }
 }
 
 #[cfg(test)]

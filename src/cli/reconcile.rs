@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Answer, Desk, exit_code, period_argument};
 use crate::domain::period::Period;
-use crate::reports::reconciliation::{Reconciliation, SchemeYear, reconcile};
+use crate::reports::reconciliation::{Basis, Reconciliation, SchemeYear, reconcile};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -17,10 +17,14 @@ pub struct Args {
     /// 只看一个所属期
     #[arg(long, value_parser = period_argument)]
     period: Option<Period>,
+    /// 不用留存的合计，逐人逐笔重算，并检查全部账目（同 doctor）
+    #[arg(long)]
+    recount: bool,
 }
 
 pub async fn run(args: Args, desk: &Desk) -> Answer {
-    let found = reconcile(&desk.office, args.year, args.scheme.as_deref(), args.period).await?;
+    let basis = if args.recount { Basis::Recounted } else { Basis::Kept };
+    let found = reconcile(&desk.office, args.year, args.scheme.as_deref(), args.period, basis).await?;
     desk.out.answer(|| json!(found), || words(&found));
     Ok(if found.balanced { exit_code::DONE } else { exit_code::REFUSED })
 }

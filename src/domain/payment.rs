@@ -164,6 +164,14 @@ impl<'a> FrozenLine<'a> {
         self.covers_field().split(' ').map(|text| cover(text).ok_or_else(|| self.unreadable()))
     }
 
+    /// Whom it pays.
+    ///
+    /// # Errors
+    /// When the number cannot be read.
+    pub fn beneficiary_no(&self) -> Result<i64, FrozenLineError> {
+        self.rest.split('\t').next().and_then(|field| field.parse().ok()).ok_or_else(|| self.unreadable())
+    }
+
     fn unreadable(&self) -> FrozenLineError {
         FrozenLineError(self.line_no.to_string())
     }

@@ -1,9 +1,10 @@
 //! Doctor: recounts everything that is kept, and checks every invariant on a live database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
+use crate::calculation::baseline::{Claims, SentSoFar, Since};
 use crate::domain::appropriation::{Appropriation, Draw, PostingKind, split_over_draws};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, PaymentState, frozen_digest};
@@ -12,12 +13,12 @@ use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::audit_event;
-use crate::storage::cover::WronglyCovered;
+use crate::storage::cover::{MonthSum, Recount, WronglyCovered};
 use crate::storage::engine::Tx;
 use crate::storage::error::StorageError;
 use crate::storage::payment::StoredOutcome;
 use crate::storage::payment_file::PaymentFile;
-use crate::storage::{appropriation, cover, kept_file, payment, recovery, run};
+use crate::storage::{appropriation, baseline, cover, enrolment, kept_file, month_sum, payment, recovery, run, scheme};
 
 /// One invariant and what breaks it.
 #[derive(Debug, Clone, Serialize)]
@@ -49,10 +50,25 @@ pub async fn examine(office: &Office) -> Result<Examination, Failure> {
     let mut tx = office.read().await?;
     let agency = office.agency_code.as_str();
     let mut books = Books::read(&mut tx, agency).await?;
+    let entries = recovery::all_entries(&mut tx, agency).await?;
+    let [never_twice, kept] = match cover::recount(&mut tx, agency, &books.runs).await {
+        Ok(counted) => {
+            let kept = kept(&mut tx, office, &books.runs, &counted).await?;
+            [never_twice(&counted, &entries), kept]
+        }
+        // A page that cannot be read is told by FROZEN too; nothing can be counted then.
+        Err(error @ StorageError::Inconsistent { .. }) => {
+            let mut unread = never_twice(&Recount::default(), &[]);
+            unread.problems.push(error.to_string());
+            [unread, check("KEPT", KEPT)]
+        }
+        Err(error) => return Err(error.into()),
+    };
     let checks = vec![
         audit_chain(&mut tx, agency).await?,
         books.postings(&mut tx, agency).await?,
-        never_twice(&mut tx, agency).await?,
+        never_twice,
+        kept,
         std::mem::replace(&mut books.totals, check("TOTALS", "")),
         std::mem::replace(&mut books.files, check("FILES", "")),
         std::mem::replace(&mut books.frozen, check("FROZEN", "")),
@@ -60,10 +76,12 @@ pub async fn examine(office: &Office) -> Result<Examination, Failure> {
         books.money(),
         books.four_eyes(),
         kept_files(&mut tx, agency).await?,
-        recoveries(&mut tx, agency).await?,
+        recoveries(&mut tx, agency, &entries).await?,
     ];
     Ok(Examination { ok: checks.iter().all(|c| c.problems.is_empty()), checks })
 }
+
+const KEPT: &str = "留存的合计和结平基准与逐笔重算一致";
 
 fn check(code: &'static str, title: &'static str) -> Check {
     Check { code, title, examined: 0, problems: Vec::new() }
@@ -99,27 +117,75 @@ pub async fn audit_chain(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
     Ok(result)
 }
 
-async fn never_twice(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
+fn never_twice(counted: &Recount, entries: &[Entry]) -> Check {
     let mut result = check("NEVER_TWICE", "每人每月的已覆盖金额（减追回、加抵扣）不为负、不超过发送时的应发");
-    let (examined, wrong) = match cover::wrongly_covered(tx, agency).await {
-        Err(error @ StorageError::Inconsistent { .. }) => {
-            result.problems.push(error.to_string());
-            return Ok(result);
-        }
-        other => other?,
-    };
-    result.examined = examined;
-    for WronglyCovered { enrolment_no, period, covered, claim } in wrong {
+    result.examined = counted.covers;
+    for WronglyCovered { enrolment_no, period, covered, claim } in counted.wrongly_covered(entries) {
         let (covered, claim) = (covered.grouped(), claim.grouped());
         result.problems.push(format!("资格 {enrolment_no} 的 {period}: 已覆盖 {covered} 元，应发 {claim} 元"));
+    }
+    result
+}
+
+/// What is kept so that nobody need read all payments, against all payments: sums by month, and the baseline that the
+/// next run would begin with.
+async fn kept(tx: &mut Tx, office: &Office, all: &[Run], counted: &Recount) -> Result<Check, Failure> {
+    let mut result = check("KEPT", KEPT);
+    let agency = office.agency_code.as_str();
+    let moved: HashSet<i64> = recovery::moved(tx, agency).await?.into_keys().map(|(no, _)| no).collect();
+    for code in scheme::codes(tx, agency).await? {
+        let runs: Vec<Run> = all.iter().filter(|r| r.scheme_code == code).cloned().collect();
+        let Some(last_run) = runs.last() else { continue };
+        result.examined += 1;
+        let of_scheme = |sum: &&MonthSum| runs.iter().any(|r| r.no == sum.run_no);
+        let sums: Vec<&MonthSum> = counted.sums.iter().filter(of_scheme).collect();
+        if let (Some(first), Some(last)) = (sums.first(), sums.last()) {
+            let kept = month_sum::by_month(tx, agency, &code, first.period, last.period).await?;
+            for month in first.period.through(last.period) {
+                let of_month = |sum: &&&MonthSum| sum.period == month;
+                if !sums.iter().filter(of_month).copied().eq(kept.iter().filter(|sum| sum.period == month)) {
+                    result.problems.push(format!("{code} {month}: 按月合计与明细不符"));
+                }
+            }
+        }
+        let Some(baseline) = baseline::standing(tx, agency, &runs).await? else { continue };
+        let known_as = office.scheme_of(tx, run::standing(&runs).next_back().unwrap_or(last_run)).await?;
+        let (_, version) = office.scheme(tx, &code).await?;
+        let (people, then) = enrolment::of_scheme_since(tx, agency, &code, baseline.event_no).await?;
+        let failed = cover::failed_since(tx, agency, &runs, baseline.event_no).await?;
+        let failed: Vec<_> = failed.into_iter().map(|f| (f.enrolment_no, f.covers)).collect();
+        let is_other_version = baseline.scheme_version != version;
+        let since = Since { scheme: &known_as, is_other_version, then: &then, failed: &failed };
+        let mut sent = SentSoFar::since(&baseline, &since, people.iter().map(|p| (p.no, &p.entitlement)), |no| {
+            moved.contains(&no)
+        });
+        let mut claims = Claims::default();
+        for person in &people {
+            if person.no <= baseline.last_enrolment_no {
+                let entitlement = then.get(&person.no).unwrap_or(&person.entitlement);
+                claims.add(&known_as, entitlement, known_as.first, baseline.last);
+            }
+            let sent = sent.take(person.no).months(&known_as, &person.entitlement);
+            let told = sent.into_iter().filter(|(_, amount)| !amount.is_zero());
+            let months = known_as.first.min(person.entitlement.first).through(baseline.last);
+            let counted = months.filter_map(|month| {
+                let (covered, _) = counted.months.get(&(person.no, month))?;
+                (!covered.is_zero()).then_some((month, *covered))
+            });
+            if !told.eq(counted) {
+                result.problems.push(format!("{code} 资格 {}: 结平基准与明细不符", person.no));
+            }
+        }
+        if claims.into_sums() != baseline.claims {
+            result.problems.push(format!("{code}: 结平基准的应发合计与名册不符"));
+        }
     }
     Ok(result)
 }
 
 /// Every fen of a case has one place, and its money went back to where it came from.
-async fn recoveries(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
+async fn recoveries(tx: &mut Tx, agency: &str, entries: &[Entry]) -> Result<Check, Failure> {
     let mut result = check("RECOVERIES", "追回: 通知书 = 各月；各月记录不超过通知书；退回指标 = 已入账的记录");
-    let entries = recovery::all_entries(tx, agency).await?;
     for case in recovery::cases(tx, agency).await? {
         result.examined += 1;
         let of_months: Money = case.months.iter().map(|m| m.amount).sum();

@@ -6,11 +6,13 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::calculation::claim::{Claim, claim};
+use crate::domain::baseline::ClaimSum;
 use crate::domain::enrolment::Enrolment;
 use crate::domain::hold::Hold;
 use crate::domain::money::Money;
 use crate::domain::payment::PaymentState;
 use crate::domain::period::Period;
+use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
 use crate::failure::Failure;
 use crate::office::Office;
@@ -28,7 +30,7 @@ pub struct Ledger {
     pub months: Vec<Period>,
     /// People in roster order.
     pub people: Vec<PersonYear>,
-    /// Sums by month, run and state, counted by the database: a second way to the same figures.
+    /// Sums by month, run and state, counted payment by payment: a second way to the same figures.
     pub sums: Vec<MonthSum>,
     /// What recoveries did to each month, counted in the same way.
     pub moved: HashMap<Period, Moved>,
@@ -79,6 +81,17 @@ pub enum Uncovered {
 }
 
 impl Uncovered {
+    /// Why a month is not covered, by a hold on the person and the last payment of it that failed.
+    pub fn because(is_held: bool, failed: Option<PaymentState>) -> Uncovered {
+        match (is_held, failed) {
+            (true, _) => Uncovered::Held,
+            (false, Some(PaymentState::Rejected)) => Uncovered::Rejected,
+            (false, Some(PaymentState::Returned)) => Uncovered::Returned,
+            (false, Some(PaymentState::Withheld)) => Uncovered::Withheld,
+            (false, _) => Uncovered::NotPrepared,
+        }
+    }
+
     /// Printed form.
     pub fn title(self) -> &'static str {
         match self {
@@ -117,14 +130,8 @@ impl PersonMonth {
         if self.uncovered().is_zero() {
             return None;
         }
-        let last = self.traces.last().map(|t| t.state);
-        Some(match (hold, last) {
-            (Some(_), _) => Uncovered::Held,
-            (None, Some(PaymentState::Rejected)) => Uncovered::Rejected,
-            (None, Some(PaymentState::Returned)) => Uncovered::Returned,
-            (None, Some(PaymentState::Withheld)) => Uncovered::Withheld,
-            (None, _) => Uncovered::NotPrepared,
-        })
+        let failed = self.traces.iter().map(|t| t.state).rfind(|state| !state.covers());
+        Some(Uncovered::because(hold.is_some(), failed))
     }
 }
 
@@ -143,12 +150,7 @@ impl Ledger {
         let (scheme, _) = office.scheme(tx, scheme_code).await?;
         let agency = office.agency_code.as_str();
         let runs = run::list(tx, agency, Some(scheme_code)).await?;
-        let until = runs.iter().map(|r| r.periods.last).fold(office.current_period(), Period::max);
-        let in_scheme = |p: &Period| *p >= scheme.first && scheme.last.is_none_or(|last| *p <= last);
-        let months: Vec<Period> = match only {
-            Some(period) => vec![period],
-            None => Period::of_year(year).filter(|p| *p <= until).filter(in_scheme).collect(),
-        };
+        let months = months(office, &scheme, &runs, year, only);
         let (Some(first), Some(last)) = (months.first().copied(), months.last().copied()) else {
             return Ok(Ledger { scheme, months, people: Vec::new(), sums: Vec::new(), moved: HashMap::new() });
         };
@@ -185,6 +187,16 @@ impl Ledger {
     /// All people's entries of all months.
     pub fn entries(&self) -> impl Iterator<Item = (&PersonYear, &PersonMonth)> {
         self.people.iter().flat_map(|p| p.months.iter().map(move |m| (p, m)))
+    }
+}
+
+/// The months of a year up to the later of the business month and the last run; or one month.
+pub(super) fn months(office: &Office, scheme: &Scheme, runs: &[Run], year: i32, only: Option<Period>) -> Vec<Period> {
+    let until = runs.iter().map(|r| r.periods.last).fold(office.current_period(), Period::max);
+    let in_scheme = |p: &Period| *p >= scheme.first && scheme.last.is_none_or(|last| *p <= last);
+    match only {
+        Some(period) => vec![period],
+        None => Period::of_year(year).filter(|p| *p <= until).filter(in_scheme).collect(),
     }
 }
 
@@ -284,11 +296,29 @@ impl MonthFigures {
 }
 
 impl Ledger {
-    /// The figures of a month: claims and reasons from the people, what became of the money from the
-    /// database's own sums, so that footing means something.
+    /// The figures of a month: claims and reasons from the people, what became of the money from the payments'
+    /// sums, so that footing means something.
     pub fn figures(&self, period: Period) -> MonthFigures {
+        let mut figures = MonthFigures::of_sums(period, &self.sums, self.moved.get(&period).copied());
+        for (person, month) in self.of_month(period) {
+            let suspended = if let Claim::Suspended(amount, _) = month.claim { amount } else { Money::ZERO };
+            let amount = month.claim.amount();
+            figures.owe(ClaimSum { count: i64::from(!amount.is_zero()), amount, suspended });
+            figures.differ(month.overpaid(), month.to_recover());
+            if let Some(reason) = month.why_uncovered(person.hold.as_ref()) {
+                figures.miss(month.uncovered(), reason);
+            }
+        }
+        figures.uncovered_by.sort_by_key(|b| b.reason);
+        figures
+    }
+}
+
+impl MonthFigures {
+    /// What became of the money of a month; nobody is owed anything yet.
+    pub(super) fn of_sums(period: Period, sums: &[MonthSum], moved: Option<Moved>) -> MonthFigures {
         let sum = |wanted: &dyn Fn(&MonthSum) -> bool| -> Money {
-            self.sums.iter().filter(|s| s.period == period && wanted(s)).map(|s| s.amount).sum()
+            sums.iter().filter(|s| s.period == period && wanted(s)).map(|s| s.amount).sum()
         };
         let reached_a_file = |state| {
             matches!(
@@ -296,8 +326,8 @@ impl Ledger {
                 PaymentState::Sent | PaymentState::Credited | PaymentState::Rejected | PaymentState::Returned
             )
         };
-        let moved = self.moved.get(&period).copied().unwrap_or_default();
-        let mut figures = MonthFigures {
+        let moved = moved.unwrap_or_default();
+        MonthFigures {
             period,
             recovered: moved.recovered,
             offset_in: moved.offset_in,
@@ -315,27 +345,31 @@ impl Ledger {
             uncovered_by: Vec::new(),
             overpaid: Money::ZERO,
             suspended: Money::ZERO,
-        };
-        for (person, month) in self.of_month(period) {
-            figures.claim += month.claim.amount();
-            figures.claim_count += usize::from(!month.claim.amount().is_zero());
-            figures.overpaid += month.overpaid();
-            figures.to_recover += month.to_recover();
-            if let Claim::Suspended(amount, _) = month.claim {
-                figures.suspended += amount;
-            }
-            if let Some(reason) = month.why_uncovered(person.hold.as_ref()) {
-                figures.uncovered += month.uncovered();
-                match figures.uncovered_by.iter_mut().find(|b| b.reason == reason) {
-                    Some(by) => {
-                        by.count += 1;
-                        by.fen += month.uncovered();
-                    }
-                    None => figures.uncovered_by.push(ByReason { reason, count: 1, fen: month.uncovered() }),
-                }
-            }
         }
-        figures.uncovered_by.sort_by_key(|b| b.reason);
-        figures
+    }
+
+    /// Adds what is owed.
+    pub(super) fn owe(&mut self, claims: ClaimSum) {
+        self.claim_count += usize::try_from(claims.count).unwrap_or(0);
+        self.claim += claims.amount;
+        self.suspended += claims.suspended;
+    }
+
+    /// Adds what a person has too much, and how much of it is not written off.
+    pub(super) fn differ(&mut self, overpaid: Money, to_recover: Money) {
+        self.overpaid += overpaid;
+        self.to_recover += to_recover;
+    }
+
+    /// Adds what a person lacks.
+    pub(super) fn miss(&mut self, uncovered: Money, reason: Uncovered) {
+        self.uncovered += uncovered;
+        match self.uncovered_by.iter_mut().find(|by| by.reason == reason) {
+            Some(by) => {
+                by.count += 1;
+                by.fen += uncovered;
+            }
+            None => self.uncovered_by.push(ByReason { reason, count: 1, fen: uncovered }),
+        }
     }
 }

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod certification;
 pub mod comparison;
 pub mod doctor;
+pub mod kept_figures;
 pub mod ledger;
 pub mod letter;
 pub mod month;

@@ -8,11 +8,12 @@ use chrono::Datelike;
 use serde::Serialize;
 
 use super::doctor;
+use super::kept_figures::kept_figures;
 use super::ledger::{Ledger, MonthFigures};
 use crate::domain::appropriation::PostingKind;
 use crate::domain::money::Money;
 use crate::domain::period::Period;
-use crate::domain::scheme::Plan;
+use crate::domain::scheme::{Plan, Scheme};
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::engine::Tx;
@@ -104,6 +105,15 @@ fn unexplained(code: &str, fen: Money, text: String) -> Difference {
     Difference { code: code.to_string(), fen, explained: false, text }
 }
 
+/// How the figures of a reconciliation are come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// From the sums that are kept, and from those who differ; where none are kept, as [`Basis::Recounted`].
+    Kept,
+    /// From every person, payment and outcome, after `doctor` has examined all that is kept.
+    Recounted,
+}
+
 /// Reconciles a year, of all schemes or one, of all months or one.
 ///
 /// # Errors
@@ -113,8 +123,14 @@ pub async fn reconcile(
     year: i32,
     only: Option<&str>,
     period: Option<Period>,
+    basis: Basis,
 ) -> Result<Reconciliation, Failure> {
-    let health = doctor::examine(office).await?;
+    let mut findings = Vec::new();
+    if basis == Basis::Recounted {
+        let checks = doctor::examine(office).await?.checks;
+        let problems = checks.iter().flat_map(|c| c.problems.iter().map(move |p| (c, p)));
+        findings.extend(problems.map(|(c, p)| unexplained(c.code, Money::ZERO, format!("{}: {p}", c.title))));
+    }
     let mut tx = office.read().await?;
     let codes = match only {
         Some(code) => vec![code.to_string()],
@@ -123,14 +139,19 @@ pub async fn reconcile(
     let appropriations = appropriation_years(&mut tx, office).await?;
     let mut schemes = Vec::new();
     for code in codes {
-        let ledger = Ledger::read(&mut tx, office, &code, year, period).await?;
-        schemes.push(scheme_year(&ledger, year, period.is_none(), &appropriations));
+        let kept = match basis {
+            Basis::Kept => kept_figures(&mut tx, office, &code, year, period).await?,
+            Basis::Recounted => None,
+        };
+        let (scheme, periods) = if let Some(kept) = kept {
+            kept
+        } else {
+            let ledger = Ledger::read(&mut tx, office, &code, year, period).await?;
+            let periods = ledger.months.iter().map(|p| ledger.figures(*p)).collect();
+            (ledger.scheme, periods)
+        };
+        schemes.push(scheme_year(&scheme, periods, year, period.is_none(), &appropriations));
     }
-    let mut findings: Vec<Difference> = health
-        .checks
-        .iter()
-        .flat_map(|c| c.problems.iter().map(|p| unexplained(c.code, Money::ZERO, format!("{}: {p}", c.title))))
-        .collect();
     findings.extend(bank_findings(&mut tx, office, year, only).await?);
     let balanced = findings.iter().chain(schemes.iter().flat_map(|s| &s.findings)).all(|d| d.explained);
     Ok(Reconciliation { year, balanced, schemes, findings })
@@ -197,12 +218,16 @@ pub async fn appropriation_years(tx: &mut Tx, office: &Office) -> Result<Vec<(St
     Ok(all.into_iter().map(year).collect())
 }
 
-fn scheme_year(ledger: &Ledger, year: i32, whole_year: bool, all: &[(String, AppropriationYear)]) -> SchemeYear {
-    let scheme = &ledger.scheme;
+fn scheme_year(
+    scheme: &Scheme,
+    periods: Vec<MonthFigures>,
+    year: i32,
+    whole_year: bool,
+    all: &[(String, AppropriationYear)],
+) -> SchemeYear {
     let plan = scheme.plan(year);
     let appropriations: Vec<AppropriationYear> =
         all.iter().filter(|(code, a)| *code == scheme.code && a.year == year).map(|(_, a)| a.clone()).collect();
-    let periods: Vec<MonthFigures> = ledger.months.iter().map(|p| ledger.figures(*p)).collect();
     let mut findings = Vec::new();
     if let Some(plan) = plan {
         official_amounts(plan, &appropriations, &mut findings);

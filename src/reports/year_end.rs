@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 
 use super::ledger::{Ledger, PersonMonth, PersonYear};
-use super::reconciliation::{AppropriationYear, Reconciliation, SchemeYear, reconcile};
+use super::reconciliation::{AppropriationYear, Basis, Reconciliation, SchemeYear, reconcile};
 use super::recoveries::{CaseFile, case_files, cases_sheet};
 use super::table::{Column, Report, Sheet, Value, wan_with_rounding};
 use crate::calculation::claim::Claim;
@@ -21,7 +21,7 @@ use rust_decimal::Decimal;
 /// # Errors
 /// When there is no such scheme.
 pub async fn year_end(office: &Office, scheme: &str, year: i32) -> Result<Report, Failure> {
-    let reconciliation = reconcile(office, year, Some(scheme), None).await?;
+    let reconciliation = reconcile(office, year, Some(scheme), None, Basis::Recounted).await?;
     let mut tx = office.read().await?;
     let ledger = Ledger::read(&mut tx, office, scheme, year, None).await?;
     let cases = case_files(&mut tx, office, Some(scheme)).await?;

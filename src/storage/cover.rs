@@ -7,22 +7,28 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::engine::Tx;
 use super::error::StorageError;
-use super::payment::{ALL_LINES, Pages, Standing, StoredOutcome, pages_of_enrolment, unreadable};
+use super::payment::{ALL_LINES, Pages, Standing, StoredOutcome, outcome_kind, pages_of_enrolment, unreadable};
 use super::{payment_file, recovery, run};
+use crate::domain::baseline::Sent;
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, FrozenLine, PaymentState};
 use crate::domain::period::Period;
-use crate::domain::recovery::{RunKey, Stretch};
-use crate::domain::run::{Run, RunState};
+use crate::domain::recovery::{Entry, RunKey, Stretch};
+use crate::domain::run::Run;
+use crate::values;
 
-/// Covered amount by enrolment and month.
-pub type Covered = HashMap<i64, BTreeMap<Period, Money>>;
+statements! {
+    TOLD_SINCE = "SELECT period, run_no, line_no, kind FROM payment_outcome WHERE agency_code = $1 AND event_no > $2 \
+                  ORDER BY run_no, line_no, seq_no";
+}
+
+/// Amount by enrolment and month.
+pub type Covered = HashMap<i64, Sent>;
 
 /// The runs of a scheme that were not cancelled.
 async fn runs(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<Run>, StorageError> {
-    let mut runs = run::list(tx, agency, Some(scheme)).await?;
-    runs.retain(|r| !matches!(r.state, RunState::Cancelled(..)));
-    Ok(runs)
+    let runs = run::list(tx, agency, Some(scheme)).await?;
+    Ok(run::standing(&runs).cloned().collect())
 }
 
 /// Calls `take` with every payment of a run, its state and its last outcome.
@@ -52,6 +58,19 @@ fn covers(line: &FrozenLine<'_>) -> impl Iterator<Item = Result<Cover, StorageEr
 /// # Errors
 /// The database's, or a page that cannot be read.
 pub async fn covered(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Covered, StorageError> {
+    let mut covered = sent(tx, agency, scheme).await?;
+    // Those of other schemes are nobody's here.
+    for ((enrolment_no, month), moved) in recovery::moved(tx, agency).await? {
+        *covered.entry(enrolment_no).or_default().entry(month).or_default() += moved.offset_in - moved.recovered;
+    }
+    Ok(covered)
+}
+
+/// What the payments of a scheme's runs cover, in flight and credited together, before recoveries: every payment is read.
+///
+/// # Errors
+/// As [`covered`].
+pub async fn sent(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Covered, StorageError> {
     let mut covered = Covered::new();
     for run in runs(tx, agency, scheme).await? {
         each_line(tx, agency, &run, |line, state, _| {
@@ -66,19 +85,73 @@ pub async fn covered(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Covered,
         })
         .await?;
     }
-    // Those of other schemes are nobody's here.
-    for ((enrolment_no, month), moved) in recovery::moved(tx, agency).await? {
-        *covered.entry(enrolment_no).or_default().entry(month).or_default() += moved.offset_in - moved.recovered;
-    }
     Ok(covered)
+}
+
+/// A payment that failed, with the months that are owed again for it.
+#[derive(Debug, Clone)]
+pub struct FailedPayment {
+    /// Whose.
+    pub enrolment_no: i64,
+    /// Of whom.
+    pub beneficiary_no: i64,
+    /// In which run.
+    pub run_no: i64,
+    /// Withheld, rejected or returned.
+    pub state: PaymentState,
+    /// What it covered.
+    pub covers: Vec<Cover>,
+}
+
+/// Payments of these runs that failed after an audit event, in order of run and line. Only pages that hold one are
+/// looked into.
+///
+/// # Errors
+/// As [`covered`].
+pub async fn failed_since(
+    tx: &mut Tx,
+    agency: &str,
+    runs: &[Run],
+    event_no: i64,
+) -> Result<Vec<FailedPayment>, StorageError> {
+    let rows: Vec<(i64, i64, i64, String)> = tx.fetch_all(TOLD_SINCE, values![agency, event_no]).await?;
+    let mut failed = Vec::new();
+    for of_run in rows.chunk_by(|(_, a, ..), (_, b, ..)| a == b) {
+        let Some(run) = runs.iter().find(|r| r.no == of_run[0].1) else { continue };
+        // Of a line, the last that was told counts.
+        let mut told: BTreeMap<i64, PaymentState> = BTreeMap::new();
+        for (_, _, line_no, kind) in of_run {
+            told.insert(*line_no, outcome_kind(kind)?.into());
+        }
+        told.retain(|_, state| !state.covers());
+        let (Some(first), Some(last)) = (told.keys().next(), told.keys().next_back()) else { continue };
+        let mut pages = Pages::of(agency, run, (*first, *last));
+        while let Some(page) = pages.next(tx).await? {
+            if told.range(page.bounds()).next().is_none() {
+                continue;
+            }
+            for line in page.lines()? {
+                if let Some(state) = told.get(&line.line_no) {
+                    failed.push(FailedPayment {
+                        enrolment_no: line.enrolment_no,
+                        beneficiary_no: line.beneficiary_no().map_err(unreadable)?,
+                        run_no: run.no,
+                        state: *state,
+                        covers: covers(&line).collect::<Result<_, _>>()?,
+                    });
+                }
+            }
+        }
+    }
+    Ok(failed)
 }
 
 /// Effective cover of one enrolment by month, in flight and credited together.
 ///
 /// # Errors
 /// As [`covered`].
-pub async fn covered_of(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<BTreeMap<Period, Money>, StorageError> {
-    let mut covered: BTreeMap<Period, Money> = BTreeMap::new();
+pub async fn covered_of(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Sent, StorageError> {
+    let mut covered = Sent::new();
     for sent in sent_of_enrolment(tx, agency, enrolment_no).await? {
         if sent.state.covers() {
             *covered.entry(sent.period).or_default() += sent.amount;
@@ -108,7 +181,7 @@ pub async fn credited_of(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result
 }
 
 /// Sum of covers of one month, one run and one state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonthSum {
     /// The benefit month.
     pub period: Period,
@@ -137,30 +210,34 @@ pub async fn by_month(
 ) -> Result<Vec<MonthSum>, StorageError> {
     let mut sums: Vec<MonthSum> = Vec::new();
     for run in run::list(tx, agency, Some(scheme)).await? {
-        let mut of_run: HashMap<(Period, PaymentState), (i64, Money)> = HashMap::new();
+        let mut of_run = SumsOfRun::new();
         each_line(tx, agency, &run, |line, state, _| {
             for cover in covers(line) {
                 let cover = cover?;
                 if (first..=last).contains(&cover.period) {
-                    let (count, amount) = of_run.entry((cover.period, state)).or_default();
-                    *count += 1;
-                    *amount += cover.amount;
+                    count(&mut of_run, &cover, state);
                 }
             }
             Ok(())
         })
         .await?;
-        sums.extend(of_run.into_iter().map(|((period, state), (count, amount))| MonthSum {
-            period,
-            run_first: run.periods.first,
-            run_no: run.no,
-            state,
-            count,
-            amount,
-        }));
+        sums.extend(of_run.into_iter().map(|key| month_sum(&run, key)));
     }
     sums.sort_by_key(|s| (s.period, s.run_no, s.state.code()));
     Ok(sums)
+}
+
+/// Number and sum of covers by month and state.
+type SumsOfRun = HashMap<(Period, PaymentState), (i64, Money)>;
+
+fn count(sums: &mut SumsOfRun, cover: &Cover, state: PaymentState) {
+    let (count, amount) = sums.entry((cover.period, state)).or_default();
+    *count += 1;
+    *amount += cover.amount;
+}
+
+fn month_sum(run: &Run, ((period, state), (count, amount)): ((Period, PaymentState), (i64, Money))) -> MonthSum {
+    MonthSum { period, run_first: run.periods.first, run_no: run.no, state, count, amount }
 }
 
 /// One cover and what became of it.
@@ -329,20 +406,32 @@ pub struct WronglyCovered {
     pub claim: Money,
 }
 
-/// How many covers there are, and the months that are covered by more than was ever owed, or by less than nothing.
+/// What all payments of an agency say, in one reading.
+#[derive(Debug, Default)]
+pub struct Recount {
+    /// Covers there are.
+    pub covers: usize,
+    /// By enrolment and month: covered before recoveries, and the most that was ever owed. Without cancelled runs.
+    pub months: HashMap<(i64, Period), (Money, Money)>,
+    /// By month, run and state, in this order.
+    pub sums: Vec<MonthSum>,
+}
+
+/// Reads every payment of these runs.
 ///
 /// # Errors
 /// As [`covered`].
-pub async fn wrongly_covered(tx: &mut Tx, agency: &str) -> Result<(usize, Vec<WronglyCovered>), StorageError> {
-    let mut count = 0;
-    let mut months: HashMap<(i64, Period), (Money, Money)> = HashMap::new();
-    for run in run::list(tx, agency, None).await? {
-        each_line(tx, agency, &run, |line, state, _| {
+pub async fn recount(tx: &mut Tx, agency: &str, runs: &[Run]) -> Result<Recount, StorageError> {
+    let mut found = Recount::default();
+    for run in runs {
+        let mut of_run = SumsOfRun::new();
+        each_line(tx, agency, run, |line, state, _| {
             for cover in covers(line) {
                 let cover = cover?;
-                count += 1;
+                found.covers += 1;
+                count(&mut of_run, &cover, state);
                 if state != PaymentState::Cancelled {
-                    let month = months.entry((line.enrolment_no, cover.period)).or_default();
+                    let month = found.months.entry((line.enrolment_no, cover.period)).or_default();
                     month.0 += if state.covers() { cover.amount } else { Money::ZERO };
                     month.1 = month.1.max(cover.claim);
                 }
@@ -350,21 +439,35 @@ pub async fn wrongly_covered(tx: &mut Tx, agency: &str) -> Result<(usize, Vec<Wr
             Ok(())
         })
         .await?;
+        found.sums.extend(of_run.into_iter().map(|key| month_sum(run, key)));
     }
-    for entry in recovery::all_entries(tx, agency).await? {
-        if entry.recovers() {
-            months.entry((entry.enrolment_no, entry.period)).or_default().0 -= entry.amount;
+    found.sums.sort_by_key(|s| (s.period, s.run_no, s.state.code()));
+    Ok(found)
+}
+
+impl Recount {
+    /// Months that are, with what recoveries did, covered by more than was ever owed, or by less than nothing.
+    pub fn wrongly_covered(&self, entries: &[Entry]) -> Vec<WronglyCovered> {
+        let mut moved: HashMap<(i64, Period), (Money, Money)> = HashMap::new();
+        for entry in entries.iter().filter(|e| e.recovers()) {
+            moved.entry((entry.enrolment_no, entry.period)).or_default().0 -= entry.amount;
             if let Some(target) = entry.target {
-                let month = months.entry((target.enrolment_no, target.period)).or_default();
+                let month = moved.entry((target.enrolment_no, target.period)).or_default();
                 month.0 += entry.amount;
                 month.1 = month.1.max(target.claim);
             }
         }
+        let untouched =
+            self.months.iter().filter(|(key, _)| !moved.contains_key(key)).map(|(key, month)| (*key, *month));
+        let touched = moved.iter().map(|(key, (more, claim))| {
+            let month = self.months.get(key).copied().unwrap_or_default();
+            (*key, (month.0 + *more, month.1.max(*claim)))
+        });
+        let wrong = untouched.chain(touched).filter(|(_, (covered, claim))| !(Money::ZERO..=*claim).contains(covered));
+        let mut wrong: Vec<WronglyCovered> = wrong
+            .map(|((enrolment_no, period), (covered, claim))| WronglyCovered { enrolment_no, period, covered, claim })
+            .collect();
+        wrong.sort_by_key(|w| (w.enrolment_no, w.period));
+        wrong
     }
-    let wrong = months.into_iter().filter(|(_, (covered, claim))| !(Money::ZERO..=*claim).contains(covered));
-    let mut wrong: Vec<WronglyCovered> = wrong
-        .map(|((enrolment_no, period), (covered, claim))| WronglyCovered { enrolment_no, period, covered, claim })
-        .collect();
-    wrong.sort_by_key(|w| (w.enrolment_no, w.period));
-    Ok((count, wrong))
 }

@@ -1,11 +1,11 @@
 //! Beneficiaries and their enrolments, with what the events have made of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
 use super::engine::{Tx, Value};
-use super::enrolment_event::{self, ChangeMark};
+use super::enrolment_event::{self, ChangeMark, StoredFact};
 use super::error::StorageError;
 use super::{date, period};
 use crate::domain::bank_account::AccountNumber;
@@ -32,6 +32,8 @@ statements! {
     /// Without ORDER BY, for which SQLite would read the enrolments of every scheme.
     OF_SCHEME = select!("e.scheme_code = $2 AND e.changed_event_no > $3");
     BY_NO = select!("e.enrolment_no = $2");
+    BY_NO_OF_SCHEME = select!("e.enrolment_no = $2 AND e.scheme_code = $3");
+    LATER_THAN = "SELECT enrolment_no FROM enrolment WHERE agency_code = $1 AND scheme_code = $2 AND enrolment_no > $3";
     /// CROSS JOIN is a plain join; to SQLite it says that the person is to be found first. No ORDER BY, for which it
     /// would go through everybody's enrolments.
     OF_PERSON = "SELECT e.scheme_code, e.enrolment_no FROM beneficiary b CROSS JOIN enrolment e \
@@ -123,18 +125,101 @@ pub async fn changed_since(
     scheme: &str,
     event_no: i64,
 ) -> Result<Vec<Enrolment>, StorageError> {
-    let rows: Vec<Row> = tx.fetch_all(OF_SCHEME, values![agency, scheme, event_no]).await?;
+    let mut enrolments = as_enrolled(tx, agency, scheme, event_no).await?;
+    let facts = enrolment_event::facts_of_scheme(tx, agency, scheme).await?;
+    now_and_then(&mut enrolments, &facts, i64::MAX);
+    Ok(enrolments)
+}
+
+/// Entitlements by enrolment, as they were at some event.
+pub type Then = HashMap<i64, Entitlement>;
+
+/// All enrolments of a scheme in roster order, and the entitlements, as they were at an audit event, of those of which
+/// something was told after it.
+///
+/// # Errors
+/// As [`of_scheme`].
+pub async fn of_scheme_since(
+    tx: &mut Tx,
+    agency: &str,
+    scheme: &str,
+    event_no: i64,
+) -> Result<(Vec<Enrolment>, Then), StorageError> {
+    let mut enrolments = as_enrolled(tx, agency, scheme, 0).await?;
+    let facts = enrolment_event::facts_of_scheme(tx, agency, scheme).await?;
+    let then = now_and_then(&mut enrolments, &facts, event_no);
+    Ok((enrolments, then))
+}
+
+/// More than so many enrolments are read with all others of the scheme.
+const READ_ONE_BY_ONE: usize = 1_000;
+
+/// The same of some enrolments; numbers of other schemes are passed over.
+///
+/// # Errors
+/// As [`of_scheme`].
+pub async fn some_since(
+    tx: &mut Tx,
+    agency: &str,
+    scheme: &str,
+    numbers: &BTreeSet<i64>,
+    event_no: i64,
+) -> Result<(Vec<Enrolment>, Then), StorageError> {
+    if numbers.len() > READ_ONE_BY_ONE {
+        let (mut enrolments, then) = of_scheme_since(tx, agency, scheme, event_no).await?;
+        enrolments.retain(|e| numbers.contains(&e.no));
+        return Ok((enrolments, then));
+    }
+    let (mut enrolments, mut facts) = (Vec::with_capacity(numbers.len()), Vec::new());
+    for no in numbers {
+        let row: Option<Row> = tx.fetch_optional(BY_NO_OF_SCHEME, values![agency, *no, scheme]).await?;
+        if let Some(row) = row {
+            enrolments.push(row.try_into()?);
+            facts.extend(enrolment_event::facts_of(tx, agency, *no).await?);
+        }
+    }
+    let then = now_and_then(&mut enrolments, &facts, event_no);
+    Ok((enrolments, then))
+}
+
+/// Numbers of enrolments of a scheme that are greater than one.
+///
+/// # Errors
+/// The database's.
+pub async fn later_than(tx: &mut Tx, agency: &str, scheme: &str, enrolment_no: i64) -> Result<Vec<i64>, StorageError> {
+    let rows: Vec<(i64,)> = tx.fetch_all(LATER_THAN, values![agency, scheme, enrolment_no]).await?;
+    Ok(rows.into_iter().map(|(no,)| no).collect())
+}
+
+async fn as_enrolled(
+    tx: &mut Tx,
+    agency: &str,
+    scheme: &str,
+    changed_after: i64,
+) -> Result<Vec<Enrolment>, StorageError> {
+    let rows: Vec<Row> = tx.fetch_all(OF_SCHEME, values![agency, scheme, changed_after]).await?;
     let mut enrolments: Vec<Enrolment> = rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
     enrolments.sort_by_key(|e| e.no);
-    let facts = enrolment_event::facts_of_scheme(tx, agency, scheme).await?;
-    for of_one in facts.chunk_by(|(a, ..), (b, ..)| a == b) {
-        // Both lists are in order of enrolment_no.
-        let Ok(index) = enrolments.binary_search_by_key(&of_one[0].0, |e| e.no) else { continue };
-        let entitlement = &mut enrolments[index].entitlement;
-        let numbered: Vec<_> = of_one.iter().map(|(_, no, fact)| (*no, fact.clone())).collect();
-        *entitlement = entitlement.clone().after(&numbered);
-    }
     Ok(enrolments)
+}
+
+/// Makes of enrolments, as enrolled, what their facts have made of them; and what those up to an event had made of
+/// those that have later ones. Both lists are in order of enrolment.
+fn now_and_then(enrolments: &mut [Enrolment], facts: &[StoredFact], event_no: i64) -> Then {
+    let numbered = |facts: &[StoredFact]| -> Vec<_> { facts.iter().map(|f| (f.seq_no, f.fact.clone())).collect() };
+    let mut then = Then::new();
+    for of_one in facts.chunk_by(|a, b| a.enrolment_no == b.enrolment_no) {
+        let no = of_one[0].enrolment_no;
+        let Ok(index) = enrolments.binary_search_by_key(&no, |e| e.no) else { continue };
+        let entitlement = &mut enrolments[index].entitlement;
+        // Events are numbered in the order in which they were told.
+        let known = of_one.partition_point(|f| f.event_no <= event_no);
+        if known < of_one.len() {
+            then.insert(no, entitlement.clone().after(&numbered(&of_one[..known])));
+        }
+        *entitlement = entitlement.clone().after(&numbered(of_one));
+    }
+    then
 }
 
 /// One enrolment, as its facts have made it.

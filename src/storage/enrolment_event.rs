@@ -13,11 +13,12 @@ use crate::values;
 
 statements! {
     FACTS_OF_SCHEME = "SELECT v.enrolment_no, v.seq_no, v.kind, v.period, v.on_date, v.cause, v.amount_fen, v.back_paid, v.undoes_seq, \
-                       v.new_value FROM enrolment_event v \
+                       v.new_value, v.event_no FROM enrolment_event v \
                        JOIN enrolment e ON e.agency_code = v.agency_code AND e.enrolment_no = v.enrolment_no \
                        WHERE v.agency_code = $1 AND e.scheme_code = $2 ORDER BY v.enrolment_no, v.seq_no";
-    FACTS = "SELECT enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, new_value FROM enrolment_event \
+    FACTS = "SELECT enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, new_value, event_no FROM enrolment_event \
              WHERE agency_code = $1 AND enrolment_no = $2 ORDER BY seq_no";
+    TOLD_SINCE = "SELECT DISTINCT enrolment_no FROM enrolment_event WHERE agency_code = $1 AND event_no > $2";
     EVENTS = "SELECT seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, reason, evidence, old_value, new_value, \
               made_by, made_on, accepted_by FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2 ORDER BY seq_no";
     NEXT_SEQ = "SELECT COALESCE(MAX(seq_no), 0) + 1 FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2";
@@ -41,6 +42,7 @@ struct FactRow {
     back_paid: Option<i64>,
     undoes_seq: Option<i64>,
     new_value: String,
+    event_no: i64,
 }
 
 impl TryFrom<FactRow> for Fact {
@@ -78,13 +80,52 @@ impl TryFrom<FactRow> for Fact {
     }
 }
 
-/// Facts of every enrolment of a scheme: enrolment, number, fact, in this order.
+/// A fact of an enrolment, as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredFact {
+    /// Whose.
+    pub enrolment_no: i64,
+    /// 1, 2, 3 … per enrolment.
+    pub seq_no: i64,
+    /// Audit event that told it.
+    pub event_no: i64,
+    /// What.
+    pub fact: Fact,
+}
+
+impl TryFrom<FactRow> for StoredFact {
+    type Error = StorageError;
+    fn try_from(row: FactRow) -> Result<StoredFact, StorageError> {
+        let FactRow { enrolment_no, seq_no, event_no, .. } = row;
+        Ok(StoredFact { enrolment_no, seq_no, event_no, fact: row.try_into()? })
+    }
+}
+
+/// Facts of every enrolment of a scheme, by enrolment and number.
 ///
 /// # Errors
 /// The database's, or a stored value that cannot be.
-pub async fn facts_of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<(i64, i64, Fact)>, StorageError> {
+pub async fn facts_of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<StoredFact>, StorageError> {
     let rows: Vec<FactRow> = tx.fetch_all(FACTS_OF_SCHEME, values![agency, scheme]).await?;
-    rows.into_iter().map(|row| Ok((row.enrolment_no, row.seq_no, row.try_into()?))).collect()
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Enrolments, of all schemes, of which something was told after an audit event.
+///
+/// # Errors
+/// The database's.
+pub async fn told_since(tx: &mut Tx, agency: &str, event_no: i64) -> Result<Vec<i64>, StorageError> {
+    let rows: Vec<(i64,)> = tx.fetch_all(TOLD_SINCE, values![agency, event_no]).await?;
+    Ok(rows.into_iter().map(|(no,)| no).collect())
+}
+
+/// Facts of one enrolment, in order.
+///
+/// # Errors
+/// The database's, or a stored value that cannot be.
+pub async fn facts_of(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<StoredFact>, StorageError> {
+    let rows: Vec<FactRow> = tx.fetch_all(FACTS, values![agency, enrolment_no]).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// Numbered facts of an enrolment, in order.
@@ -92,8 +133,7 @@ pub async fn facts_of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<
 /// # Errors
 /// The database's, or a stored value that cannot be.
 pub async fn facts(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<(i64, Fact)>, StorageError> {
-    let rows: Vec<FactRow> = tx.fetch_all(FACTS, values![agency, enrolment_no]).await?;
-    rows.into_iter().map(|row| Ok((row.seq_no, row.try_into()?))).collect()
+    Ok(facts_of(tx, agency, enrolment_no).await?.into_iter().map(|told| (told.seq_no, told.fact)).collect())
 }
 
 /// An event of an enrolment as stored.

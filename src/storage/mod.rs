@@ -21,6 +21,7 @@ pub mod actor;
 pub mod agency;
 pub mod appropriation;
 pub mod audit_event;
+pub mod baseline;
 pub mod change_request;
 pub mod comparison;
 pub mod counter;
@@ -30,6 +31,7 @@ pub mod enrolment_event;
 pub mod finding;
 pub mod hold;
 pub mod kept_file;
+pub mod month_sum;
 pub mod moved_away;
 pub mod payment;
 pub mod payment_file;
@@ -47,14 +49,17 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("agency", agency::STATEMENTS),
         ("appropriation", appropriation::STATEMENTS),
         ("audit_event", audit_event::STATEMENTS),
+        ("baseline", baseline::STATEMENTS),
         ("change_request", change_request::STATEMENTS),
         ("comparison", comparison::STATEMENTS),
         ("counter", counter::STATEMENTS),
+        ("cover", cover::STATEMENTS),
         ("enrolment", enrolment::STATEMENTS),
         ("enrolment_event", enrolment_event::STATEMENTS),
         ("finding", finding::STATEMENTS),
         ("hold", hold::STATEMENTS),
         ("kept_file", kept_file::STATEMENTS),
+        ("month_sum", month_sum::STATEMENTS),
         ("moved_away", moved_away::STATEMENTS),
         ("payment", payment::STATEMENTS),
         ("payment_file", payment_file::STATEMENTS),

@@ -4,6 +4,7 @@
 //! some lines or for one enrolment is told by its bounds.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
 
@@ -60,6 +61,11 @@ pub struct Page {
 }
 
 impl Page {
+    /// Its first and last line.
+    pub fn bounds(&self) -> RangeInclusive<i64> {
+        self.first_line_no..=self.last_line_no
+    }
+
     /// Its payments in line order.
     ///
     /// # Errors

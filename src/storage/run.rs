@@ -186,6 +186,11 @@ pub async fn of_file(tx: &mut Tx, agency: &str, file: &PaymentFile) -> Result<Op
     row.map(TryInto::try_into).transpose()
 }
 
+/// Those that were not cancelled.
+pub fn standing(runs: &[Run]) -> impl DoubleEndedIterator<Item = &Run> {
+    runs.iter().filter(|run| !matches!(run.state, RunState::Cancelled(..)))
+}
+
 /// All runs, or those of a scheme, in order of preparation.
 ///
 /// # Errors

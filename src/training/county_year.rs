@@ -24,7 +24,7 @@ use crate::formats::budget::parse_budget;
 use crate::office::Office;
 use crate::reports::ledger::Ledger;
 use crate::reports::payment_sheet::{Numbers, payment_sheet};
-use crate::reports::reconciliation::{Reconciliation, reconcile};
+use crate::reports::reconciliation::{Basis, Reconciliation, reconcile};
 use crate::reports::render::{Format, render};
 use crate::reports::table::Report;
 use crate::reports::{month, year_end};
@@ -100,7 +100,7 @@ pub async fn county_year(dir: &Path, story: Story, mut progress: impl FnMut(Peri
         &year_end::year_end(&office, SCHEME, YEAR).await?,
         &["reports/year-end.xlsx", "reports/year-end.csv"],
     )?;
-    let reconciliation = reconcile(&office, YEAR, Some(SCHEME), None).await?;
+    let reconciliation = reconcile(&office, YEAR, Some(SCHEME), None, Basis::Recounted).await?;
     let ledger = Ledger::read(&mut office.read().await?, &office, SCHEME, YEAR, None).await?;
     let person_months = ledger.entries().filter(|(_, m)| !m.credited.is_zero()).count();
     let credited = ledger.entries().map(|(_, m)| m.credited).sum();

@@ -26,7 +26,7 @@ use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
 use crate::storage::payment::NewOutcome;
 use crate::storage::payment_file::PaymentFile;
-use crate::storage::{appropriation, cover, enrolment, hold, kept_file, payment, payment_file, run};
+use crate::storage::{appropriation, cover, enrolment, hold, kept_file, month_sum, payment, payment_file, run};
 
 /// A file with its bytes, to be handed over.
 #[derive(Debug, Clone)]
@@ -90,6 +90,8 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
     }
     let offsets = offset::book(office, &mut step, &run, &frozen.offsets, &left).await?;
     let files = write_files(office, &mut step, &run, &sent).await?;
+    let sums = sums_by_file(&frozen.payments, &files, &withheld);
+    month_sum::replace(&mut step.tx, &step.agency, &run, sums).await?;
     if !run::move_from(&mut step.tx, &step.agency, &run, &from).await? {
         return Err(Failure::conflict("RUN_MOVED", format!("批次 {code} 刚被其他人处理过")));
     }
@@ -102,6 +104,21 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
         json!({ "files": list, "withheld": withheld.len(), "offset_fen": offsets.0, "offset_released_fen": offsets.1 });
     step.finish(code, detail).await?;
     Ok(Issued { run, files, withheld, offset: offsets, again: false })
+}
+
+/// What covers which month in which file; what was withheld is in none.
+fn sums_by_file(payments: &[Payment], files: &[IssuedFile], withheld: &[Withheld]) -> month_sum::Sums {
+    let withheld: HashSet<i64> = withheld.iter().map(|w| w.line_no).collect();
+    let mut sums = month_sum::Sums::default();
+    for payment in payments {
+        if withheld.contains(&payment.line_no) {
+            sums.add(payment, 0, Some(OutcomeKind::Withheld));
+        } else {
+            let at = files.partition_point(|f| f.file.last_line_no < payment.line_no);
+            sums.add(payment, files.get(at).map_or(0, |f| f.file.file_no), None);
+        }
+    }
+    sums
 }
 
 async fn kept_files(step: &mut Step, run: &Run) -> Result<Vec<IssuedFile>, Failure> {

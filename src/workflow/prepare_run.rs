@@ -7,9 +7,11 @@ use serde_json::json;
 use super::exclusion::hold_excluded;
 use super::offset;
 use super::step::Step;
-use crate::calculation::payable::{Overpaid, payable};
+use crate::calculation::baseline::{Claims, SentSoFar, SentTo, Since};
+use crate::calculation::payable::{Overpaid, Payable, payable, payable_after};
 use crate::calculation::recovery::{Deduction, deduct};
 use crate::domain::actor::Role;
+use crate::domain::baseline::{Baseline, Sent};
 use crate::domain::enrolment::Enrolment;
 use crate::domain::hold::Hold;
 use crate::domain::money::Money;
@@ -20,7 +22,7 @@ use crate::domain::scheme::{Release, Scheme};
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::recovery::Moved;
-use crate::storage::{counter, cover, enrolment, hold, payment, recovery, run};
+use crate::storage::{baseline, counter, cover, enrolment, hold, month_sum, payment, recovery, run};
 
 /// A person with something that a clerk must see.
 #[derive(Debug, Clone)]
@@ -66,35 +68,34 @@ pub async fn prepare_run(
     let (scheme, version) = office.scheme(&mut step.tx, scheme_code).await?;
     let runs = run::list(&mut step.tx, &step.agency, Some(scheme_code)).await?;
     check_periods(&scheme, periods, kind, &runs)?;
-    let enrolments = enrolment::of_scheme(&mut step.tx, &step.agency, scheme_code).await?;
+    let moved = recovery::moved(&mut step.tx, &step.agency).await?;
+    let (enrolments, mut books) = Books::read(office, &mut step, (&scheme, version), &runs, &moved, periods).await?;
     if enrolments.is_empty() {
         return Err(Failure::refused("EMPTY_ROSTER", format!("项目 {scheme_code} 还没有名册"))
             .hint("先运行 fafang roster import"));
     }
-    let mut covered = cover::covered(&mut step.tx, &step.agency, scheme_code).await?;
     hold_excluded(office, &mut step, &scheme, &enrolments, periods.last).await?;
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
     let mut debts = offset::debts(office, &mut step, scheme_code, &enrolments).await?;
-    let asked_back = AskedBack::read(&mut step).await?;
+    let asked_back = AskedBack::read(&mut step, moved).await?;
     let mut lines: Vec<(&Enrolment, Vec<Cover>)> = Vec::with_capacity(enrolments.len());
     let (mut held, mut overpaid, mut without_case, mut offsets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for person in &enrolments {
-        let months: BTreeMap<_, _> = covered.remove(&person.no).unwrap_or_default();
-        let result = payable(&scheme, &person.entitlement, &months, periods.last);
+        let (sent, result) = books.payable(person, periods.last);
         overpaid.extend(result.overpaid.iter().map(|o| flag(person, *o)));
         let unasked = result.overpaid.iter().filter(|o| !asked_back.holds(person.no, o));
         without_case.extend(unasked.map(|o| flag(person, *o)));
-        if result.covers.is_empty() {
-            continue;
-        }
-        if let Some((hold, _)) = holds.get(&person.beneficiary_no) {
-            held.push(flag(person, (hold.clone(), result.total())));
-            continue;
-        }
         let mut covers = result.covers;
+        let hold = holds.get(&person.beneficiary_no).filter(|_| !covers.is_empty());
+        let paid_so_far = offsets.len();
+        if let Some((hold, _)) = hold {
+            held.push(flag(person, (hold.clone(), covers.iter().map(|c| c.amount).sum())));
+            covers.clear();
+        }
         for debt in debts.get_mut(&person.no).into_iter().flatten() {
             offsets.extend(deduct(&mut covers, debt).into_iter().map(|d| (person, d)));
         }
+        books.keep(person, sent, &covers, hold.is_some() || offsets.len() > paid_so_far);
         // A payment of nothing is none.
         if !covers.is_empty() {
             lines.push((person, covers));
@@ -126,6 +127,15 @@ pub async fn prepare_run(
     };
     run::insert(&mut step.tx, &step.agency, &run).await?;
     payment::insert(&mut step.tx, &step.agency, &run, &payments).await?;
+    let mut sums = month_sum::Sums::default();
+    for payment in &payments {
+        sums.add(payment, 0, None);
+    }
+    month_sum::add(&mut step.tx, &step.agency, &run, sums).await?;
+    let standing_runs = run::standing(&runs).count() + 1;
+    if let Some(baseline) = books.into_baseline(&run, &enrolments) {
+        baseline::insert(&mut step.tx, &step.agency, &run, standing_runs, &baseline).await?;
+    }
     let numbered: Vec<(i64, Deduction)> = offsets.iter().map(|(person, d)| (person.no, *d)).collect();
     offset::store(&mut step, &run, &numbered).await?;
     let back_pay = back_pay(&payments, periods);
@@ -139,18 +149,137 @@ pub async fn prepare_run(
     Ok(Prepared { run, back_pay, held, overpaid, without_case, offsets, notices })
 }
 
+/// What recoveries did, by enrolment and month.
+type MovedMonths = HashMap<(i64, Period), Moved>;
+
+/// What was sent for people before this run, and the baseline that it leaves behind.
+struct Books {
+    scheme: Scheme,
+    sent: SentSoFar,
+    /// What recoveries put into a month, less what they took out of it.
+    moved: HashMap<i64, Vec<(Period, Money)>>,
+    /// Last month of the baseline that this run leaves behind.
+    last: Period,
+    claims: Claims,
+    uneven: BTreeMap<i64, Sent>,
+}
+
+impl Books {
+    /// The people of the scheme with what was sent for them. The payments of earlier runs are read only when no
+    /// baseline holds.
+    async fn read(
+        office: &Office,
+        step: &mut Step,
+        (scheme, version): (&Scheme, i64),
+        runs: &[Run],
+        moved: &MovedMonths,
+        periods: PeriodRange,
+    ) -> Result<(Vec<Enrolment>, Books), Failure> {
+        let mut moved_of: HashMap<i64, Vec<(Period, Money)>> = HashMap::new();
+        for ((enrolment_no, month), moved) in moved {
+            moved_of.entry(*enrolment_no).or_default().push((*month, moved.offset_in - moved.recovered));
+        }
+        let last = run::standing(runs).map(|r| r.periods.last).fold(periods.last, Period::max);
+        let (tx, agency) = (&mut step.tx, step.agency.as_str());
+        let code = scheme.code.as_str();
+        let baseline = baseline::standing(tx, agency, runs).await?;
+        let since_event = baseline.as_ref().map_or(i64::MAX, |b| b.event_no);
+        let (people, then) = enrolment::of_scheme_since(tx, agency, code, since_event).await?;
+        let mut claims = Claims::default();
+        let sent = match (&baseline, run::standing(runs).next_back()) {
+            (Some(baseline), Some(last_run)) => {
+                let known_as = office.scheme_of(tx, last_run).await?;
+                let failed = cover::failed_since(tx, agency, runs, baseline.event_no).await?;
+                let failed: Vec<(i64, Vec<Cover>)> = failed.into_iter().map(|f| (f.enrolment_no, f.covers)).collect();
+                let is_other_version = baseline.scheme_version != version;
+                if !is_other_version {
+                    claims = Claims::of(baseline);
+                }
+                let since = Since { scheme: &known_as, is_other_version, then: &then, failed: &failed };
+                SentSoFar::since(baseline, &since, people.iter().map(|p| (p.no, &p.entitlement)), |no| {
+                    moved_of.contains_key(&no)
+                })
+            }
+            (None, Some(_)) => SentSoFar::counted(cover::sent(tx, agency, code).await?),
+            _ => SentSoFar::nothing(scheme),
+        };
+        let kept = baseline.as_ref().filter(|b| b.scheme_version == version);
+        for person in &people {
+            let known = kept.filter(|b| person.no <= b.last_enrolment_no);
+            match (known, then.get(&person.no)) {
+                (Some(baseline), None) => claims.add(scheme, &person.entitlement, baseline.last.next(), last),
+                (Some(baseline), Some(then)) => {
+                    claims.take(scheme, then, baseline.last);
+                    claims.add(scheme, &person.entitlement, scheme.first, last);
+                }
+                (None, _) => claims.add(scheme, &person.entitlement, scheme.first, last),
+            }
+        }
+        let scheme = scheme.clone();
+        Ok((people, Books { scheme, sent, moved: moved_of, last, claims, uneven: BTreeMap::new() }))
+    }
+
+    /// What is payable to a person up to a month, with what was sent before.
+    fn payable(&mut self, person: &Enrolment, last: Period) -> (SentTo, Payable) {
+        let sent = self.sent.take(person.no);
+        let result = match &sent {
+            SentTo::Even(until) => payable_after(&self.scheme, &person.entitlement, *until, last),
+            SentTo::Listed(months) => {
+                let mut covered = months.clone();
+                for (month, amount) in self.moved.get(&person.no).into_iter().flatten() {
+                    *covered.entry(*month).or_default() += *amount;
+                }
+                payable(&self.scheme, &person.entitlement, &covered, last)
+            }
+        };
+        (sent, result)
+    }
+
+    /// Remembers what is sent for a person after this run, unless the person is even by it. `is_short` tells that not
+    /// all is paid that is payable.
+    fn keep(&mut self, person: &Enrolment, sent: SentTo, paid: &[Cover], is_short: bool) {
+        if matches!(sent, SentTo::Even(_)) && !is_short {
+            return;
+        }
+        let mut months = sent.months(&self.scheme, &person.entitlement);
+        for cover in paid {
+            *months.entry(cover.period).or_default() += cover.amount;
+        }
+        // Whom recoveries touched stays listed: what is sent and what is covered are not the same then.
+        let is_even = !is_short
+            && !self.moved.contains_key(&person.no)
+            && payable(&self.scheme, &person.entitlement, &months, self.last).is_even();
+        if !is_even {
+            self.uneven.insert(person.no, months);
+        }
+    }
+
+    /// The baseline after this run; none when so many are not even that it would be no help.
+    fn into_baseline(self, run: &Run, people: &[Enrolment]) -> Option<Baseline> {
+        let is_of_use = self.uneven.len() <= 1_000 + people.len() / 4;
+        is_of_use.then(|| Baseline {
+            scheme_version: run.scheme_version,
+            event_no: run.prepared_event_no,
+            last: self.last,
+            last_enrolment_no: people.iter().map(|p| p.no).max().unwrap_or(0),
+            claims: self.claims.into_sums(),
+            uneven: self.uneven,
+        })
+    }
+}
+
 /// Overpaid months that somebody has dealt with.
 struct AskedBack {
     open: HashSet<(i64, Period)>,
-    moved: HashMap<(i64, Period), Moved>,
+    moved: MovedMonths,
 }
 
 impl AskedBack {
-    async fn read(step: &mut Step) -> Result<AskedBack, Failure> {
+    async fn read(step: &mut Step, moved: MovedMonths) -> Result<AskedBack, Failure> {
         let cases = recovery::cases(&mut step.tx, &step.agency).await?;
         let open = cases.iter().filter(|c| c.closed.is_none());
         let open = open.flat_map(|c| c.months.iter().map(|m| (c.enrolment_no, m.period))).collect();
-        Ok(AskedBack { open, moved: recovery::moved(&mut step.tx, &step.agency).await? })
+        Ok(AskedBack { open, moved })
     }
 
     fn holds(&self, enrolment_no: i64, month: &Overpaid) -> bool {

@@ -26,7 +26,7 @@ use crate::storage::appropriation::PostingReason;
 use crate::storage::finding::{self, NewFinding};
 use crate::storage::payment::{NewOutcome, Outcomes, payment_state};
 use crate::storage::payment_file::{NewReturn, PaymentFile, Tally};
-use crate::storage::{hold, kept_file, payment, payment_file, recovery, run};
+use crate::storage::{hold, kept_file, month_sum, payment, payment_file, recovery, run};
 
 /// What an answer did.
 #[derive(Debug, Clone)]
@@ -183,6 +183,7 @@ fn check_header(name: &str, answer: &Answer, agency: &str, run: &Run, file: &Pay
 #[derive(Default)]
 struct Effect {
     outcomes: Vec<NewOutcome>,
+    sums: month_sum::Sums,
     findings: Vec<NewFinding>,
     holds: Vec<(i64, ReasonClass, String)>,
     credited: Tally,
@@ -306,12 +307,14 @@ impl<'a> Matching<'a> {
         row: Option<&AnswerRow>,
         text: &str,
     ) {
-        let seq_no = outcomes.get(&payment.line_no).map_or(1, |o| o.len() + 1);
+        let before = outcomes.get(&payment.line_no).map_or(&[][..], Vec::as_slice);
+        let last = before.last().and_then(|o| o.kind().ok());
+        self.result.sums.tell(payment, self.file.file_no, last, kind);
         let reason_code = row.map_or_else(String::new, |r| r.reason_code.clone());
         let failed = matches!(kind, OutcomeKind::Rejected | OutcomeKind::Returned);
         self.result.outcomes.push(NewOutcome {
             line_no: payment.line_no,
-            seq_no: i64::try_from(seq_no).unwrap_or(i64::MAX),
+            seq_no: i64::try_from(before.len() + 1).unwrap_or(i64::MAX),
             kind,
             reason_class: failed.then(|| class_of(self.layout, &reason_code)),
             reason_code,
@@ -449,6 +452,7 @@ async fn store(
     let return_no = payment_file::insert_return(&mut step.tx, &step.agency, file, &new, &by, on, event_no).await?;
     let answer = Some((file.file_no, return_no));
     payment::insert_outcomes(&mut step.tx, &step.agency, run, answer, result.outcomes, event_no).await?;
+    month_sum::add(&mut step.tx, &step.agency, run, result.sums).await?;
     finding::insert(&mut step.tx, &step.agency, file.period, file.run_no, file.file_no, &result.findings, on, event_no)
         .await?;
     for (beneficiary_no, class, note) in &result.holds {

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::engine::Tx;
 use crate::storage::enrolment;
-use crate::storage::enrolment_event::{self, AccountChange};
+use crate::storage::enrolment_event::{self, AccountChange, StoredFact};
 
 static ACCOUNT_SHARED: Check = Check {
     code: "ACCOUNT_SHARED",
@@ -139,14 +139,14 @@ fn changed_accounts(screened: &Screened, changes: &[AccountChange]) -> Vec<Found
     found.collect()
 }
 
-fn back_after_stop(screened: &Screened, facts: &[(i64, i64, Fact)]) -> Vec<Found> {
-    let undone = facts.iter().filter_map(|(enrolment_no, _, fact)| match fact {
-        Fact::Undone(seq) => Some((*enrolment_no, *seq)),
+fn back_after_stop(screened: &Screened, facts: &[StoredFact]) -> Vec<Found> {
+    let undone = facts.iter().filter_map(|told| match told.fact {
+        Fact::Undone(seq) => Some((told.enrolment_no, seq)),
         _ => None,
     });
     let found = undone.filter_map(|(enrolment_no, seq)| {
-        let stop = facts.iter().find(|(of, no, _)| (*of, *no) == (enrolment_no, seq))?;
-        let Fact::Stopped { last, reason, .. } = &stop.2 else { return None };
+        let stop = facts.iter().find(|told| (told.enrolment_no, told.seq_no) == (enrolment_no, seq))?;
+        let Fact::Stopped { last, reason, .. } = &stop.fact else { return None };
         let person = screened.person(enrolment_no)?;
         let covered = screened.covered_of(person);
         let paid = covered.keys().filter(|month| **month > *last).count();

@@ -46,7 +46,7 @@ async fn one_payment_of_a_quarter_covers_three_named_months_to_the_fen() {
         refused(office.changes_nothing(early).await, "NOT_A_QUARTER");
         office.go_to("2026-03-20");
         let quarter = office.prepare("2026-01..2026-03");
-        let prepared = office.changes("payment_page +1, run +1", quarter).await;
+        let prepared = office.changes("baseline +1, month_sum +3, payment_page +1, run +1", quarter).await;
         assert_eq!(prepared.run.code, "pochan1995-2026-03-r1");
         assert_eq!((prepared.run.payments, prepared.run.total), (3, Money(108_090)));
         assert_eq!(prepared.back_pay, (0, Money::ZERO), "the months of the quarter itself are no back-pay");
@@ -208,7 +208,7 @@ async fn a_death_entered_late_is_an_overpayment_that_is_listed_and_never_netted(
         let changed = office.changes("enrolment ~1, enrolment_event +1", death).await.unwrap();
         let overpaid: Vec<_> = changed.overpaid.iter().map(|o| (o.period, o.amount())).collect();
         assert_eq!(overpaid, [(month("2026-02"), yuan(120)), (month("2026-03"), yuan(120))]);
-        let april = office.changes("payment_page +1, run +1", office.prepare("2026-04")).await;
+        let april = office.changes("baseline +1, month_sum +1, payment_page +1, run +1", office.prepare("2026-04")).await;
         assert_eq!(april.run.total, yuan(240), "the others are paid in full");
         let listed: Vec<_> = april.overpaid.iter().map(|o| (&*o.name, o.what.period, o.what.amount())).collect();
         assert_eq!(

@@ -6,7 +6,7 @@ use fafang::domain::money::Money;
 use fafang::domain::recovery::Cause;
 use fafang::failure::Kind;
 use fafang::office::Office;
-use fafang::reports::reconciliation::reconcile;
+use fafang::reports::reconciliation::{Basis, reconcile};
 use fafang::reports::{audit, doctor, month, recoveries, year_end};
 use fafang::storage::whole_office;
 use fafang::values;
@@ -72,7 +72,7 @@ async fn books(office: &Office) -> Vec<String> {
     assert!(examined.ok, "{examined:#?}");
     vec![
         serde_json::to_string(&examined).unwrap(),
-        serde_json::to_string(&reconcile(office, 2026, None, None).await.unwrap()).unwrap(),
+        serde_json::to_string(&reconcile(office, 2026, None, None, Basis::Kept).await.unwrap()).unwrap(),
         format!("{:?}", year_end::year_end(office, CODE, 2026).await.unwrap()),
         format!("{:?}", month::month(office, CODE, "2026-02".parse().unwrap()).await.unwrap()),
         format!("{:?}", recoveries::recoveries(office, None).await.unwrap()),

@@ -8,7 +8,7 @@ use fafang::domain::run::RunKind;
 use fafang::failure::Failure;
 use fafang::formats::budget::parse_budget;
 use fafang::reports::ledger::MonthFigures;
-use fafang::reports::reconciliation::reconcile;
+use fafang::reports::reconciliation::{Basis, reconcile};
 use fafang::reports::recoveries;
 use fafang::reports::year_end::year_end;
 use fafang::storage::finding::StoredFinding;
@@ -116,7 +116,7 @@ async fn is_closed(office: &TestOffice, case: i64) -> bool {
 /// The doctor finds nothing, and the year has no difference that nothing explains.
 async fn all_is_well(office: &TestOffice) {
     office.doctor().await;
-    let found = reconcile(&office.as_finance(), 2026, None, None).await.unwrap();
+    let found = office.reconcile(2026).await;
     assert!(found.balanced, "{found:#?}");
     assert!(found.schemes.iter().flat_map(|s| &s.periods).all(MonthFigures::foots));
 }
@@ -167,7 +167,7 @@ async fn a_late_death_is_repaid_in_two_parts_and_the_appropriation_has_its_money
         let april = office.prepare("2026-04").await;
         assert_eq!((april.run.total, april.overpaid.len()), (yuan(240), 0));
         all_is_well(office).await;
-        let months = reconcile(&finance, 2026, Some(CODE), None).await.unwrap().schemes.remove(0).periods;
+        let months = reconcile(&finance, 2026, Some(CODE), None, Basis::Kept).await.unwrap().schemes.remove(0).periods;
         assert_eq!((months[1].credited, months[1].recovered, months[1].overpaid), (yuan(360), yuan(120), Money::ZERO));
     })
     .await;
@@ -184,7 +184,7 @@ async fn money_that_comes_back_after_the_year_goes_to_the_year_it_was_paid_from(
         let (_, _, paid) = office.money().await;
         repay(office, 1, yuan(120), "银行流水 77").await.unwrap();
         assert_eq!(office.money().await.2, paid - yuan(120));
-        let year = reconcile(&office.as_finance(), 2026, Some(CODE), None).await.unwrap();
+        let year = reconcile(&office.as_finance(), 2026, Some(CODE), None, Basis::Kept).await.unwrap();
         let late = year.schemes[0].appropriations[0].returned_later_fen;
         assert_eq!((late, year.balanced), (yuan(120), true));
         assert!(year.schemes[0].findings.iter().any(|f| f.code == "RETURNED_AFTER_YEAR_END"));
@@ -432,7 +432,7 @@ async fn what_nobody_will_give_back_is_written_off_by_two_people() {
         let again = recover::open(&maker, &people[0].citizen_number, None, Cause::Other, None);
         refused(office.changes_nothing(again).await, "NOTHING_OVERPAID");
         all_is_well(office).await;
-        let year = reconcile(&approver, 2026, None, None).await.unwrap();
+        let year = reconcile(&approver, 2026, None, None, Basis::Kept).await.unwrap();
         let found =
             |code: &str| year.schemes[0].findings.iter().filter(|f| f.code == code).map(|f| f.fen).sum::<Money>();
         assert_eq!((found("WRITTEN_OFF"), found("OVERPAID"), found("RECOVERED")), (yuan(140), Money::ZERO, yuan(100)));

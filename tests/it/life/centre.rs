@@ -18,7 +18,6 @@ use fafang::domain::recovery::Cause;
 use fafang::domain::run::RunKind;
 use fafang::formats::bank::neutral::{AnswerKind, AnswerStatus, read_answer};
 use fafang::formats::budget::parse_budget;
-use fafang::reports::reconciliation::reconcile;
 use fafang::storage::{cover, enrolment};
 use fafang::training::people::InventedPerson;
 use fafang::training::simulated_bank::{Faults, Forced, SimulatedBank};
@@ -645,7 +644,7 @@ impl Centre<'_> {
     /// The books of the year against the rosters and the bank.
     async fn check_the_books(&self) {
         self.office.doctor().await;
-        let books = reconcile(&self.office.as_finance(), 2026, None, None).await.unwrap();
+        let books = self.office.reconcile(2026).await;
         assert!(books.balanced, "{:#?}", books.findings);
         assert_eq!(books.schemes.len(), SCHEMES.len());
         for (scheme, terms) in SCHEMES.iter().enumerate() {

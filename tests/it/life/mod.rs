@@ -17,7 +17,6 @@ use fafang::domain::recovery::Cause;
 use fafang::domain::run::RunKind;
 use fafang::formats::bank::neutral::AnswerKind;
 use fafang::formats::budget::parse_budget;
-use fafang::reports::reconciliation::reconcile;
 use fafang::reports::recoveries;
 use fafang::storage::{cover, enrolment};
 use fafang::training::people::InventedPerson;
@@ -119,6 +118,9 @@ impl Life<'_> {
         let faults = Faults { name_mismatch: 150, closed_account: 100, still_open: 150, late_return: 80 };
         for code in signed {
             self.send(&code, faults).await;
+        }
+        if month % 5 == 4 {
+            self.office.doctor().await;
         }
     }
 
@@ -301,7 +303,7 @@ impl Life<'_> {
         assert!(self.office.holds().await.is_empty());
         self.office.doctor().await;
         for year in [2026, 2027] {
-            let books = reconcile(&self.office.as_finance(), year, None, None).await.unwrap();
+            let books = self.office.reconcile(year).await;
             assert!(books.balanced, "{:#?}", books.findings);
             for scheme in &books.schemes {
                 for figures in &scheme.periods {

@@ -11,7 +11,7 @@ pub mod lists;
 pub mod paper;
 pub mod schema;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once, OnceLock};
@@ -31,6 +31,7 @@ use fafang::formats::bank::neutral::AnswerKind;
 use fafang::formats::budget::parse_budget;
 use fafang::office::Office;
 use fafang::reports::doctor;
+use fafang::reports::reconciliation::{Basis, Reconciliation, reconcile};
 use fafang::storage::audit_event::AuditEvent;
 use fafang::storage::engine::{Database, Record, Value};
 use fafang::storage::error::StorageError;
@@ -452,12 +453,31 @@ impl TestOffice {
 
     // ---- what can be seen ----------------------------------------------------------------------
 
-    /// Every invariant holds.
+    /// Every invariant holds, and what is kept leads to the same figures as the people and payments themselves.
     pub async fn doctor(&self) {
         let examination = doctor::examine(&self.office).await.unwrap();
         let broken: Vec<_> = examination.checks.iter().filter(|c| !c.problems.is_empty()).collect();
         assert!(broken.is_empty() && examination.ok, "{:?}: {broken:#?}", self.home.engine);
         assert!(examination.checks.iter().all(|c| !c.title.is_empty()));
+        let years: BTreeSet<i32> = self.run_list().await.iter().map(|r| r.periods.last.year()).collect();
+        for year in years {
+            self.reconcile(year).await;
+        }
+    }
+
+    /// The year's reconciliation from what is kept, which is the same as the recounted one.
+    pub async fn reconcile(&self, year: i32) -> Reconciliation {
+        let office = self.as_finance();
+        let [kept, recounted] =
+            [Basis::Kept, Basis::Recounted].map(|basis| reconcile(&office, year, None, None, basis));
+        let (kept, recounted) = (kept.await.unwrap(), recounted.await.unwrap());
+        for (kept, recounted) in kept.schemes.iter().zip(&recounted.schemes) {
+            for (kept, recounted) in kept.periods.iter().zip(&recounted.periods) {
+                assert_eq!(format!("{kept:#?}"), format!("{recounted:#?}"), "{:?}", self.home.engine);
+            }
+        }
+        assert_eq!(format!("{kept:#?}"), format!("{recounted:#?}"), "{:?}", self.home.engine);
+        kept
     }
 
     /// Codes of the checks that fail.

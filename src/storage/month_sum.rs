@@ -1,0 +1,119 @@
+//! Sums of covers by month, kept in the transactions that change them.
+
+use std::collections::HashMap;
+
+use super::cover::MonthSum;
+use super::engine::{Tx, Value};
+use super::error::StorageError;
+use super::payment::payment_state;
+use super::period;
+use crate::domain::money::Money;
+use crate::domain::payment::{OutcomeKind, Payment};
+use crate::domain::period::Period;
+use crate::domain::run::Run;
+use crate::values;
+
+statements! {
+    BY_MONTH = "SELECT s.covered_period, r.first_period, r.run_no, r.status, f.status AS file_status, s.told, s.cover_count, s.amount_fen \
+                FROM month_sum s JOIN run r ON r.agency_code = s.agency_code AND r.period = s.period AND r.run_no = s.run_no \
+                LEFT JOIN payment_file f ON f.agency_code = s.agency_code AND f.period = s.period AND f.run_no = s.run_no AND f.file_no = s.file_no \
+                WHERE s.agency_code = $1 AND r.scheme_code = $2 AND s.covered_period BETWEEN $3 AND $4 AND s.cover_count <> 0";
+    FORGET = "DELETE FROM month_sum WHERE agency_code = $1 AND period = $2 AND run_no = $3";
+    ADD = "INSERT INTO month_sum (agency_code, period, run_no, covered_period, file_no, told, cover_count, amount_fen) \
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (agency_code, period, run_no, covered_period, file_no, told) \
+           DO UPDATE SET cover_count = month_sum.cover_count + excluded.cover_count, amount_fen = month_sum.amount_fen + excluded.amount_fen";
+}
+
+/// Sums of some payments by month, file (0: in none) and last outcome.
+#[derive(Debug, Clone, Default)]
+pub struct Sums(HashMap<(Period, i64, Option<OutcomeKind>), (i64, Money)>);
+
+impl Sums {
+    /// Adds a payment's covers.
+    pub fn add(&mut self, payment: &Payment, file_no: i64, told: Option<OutcomeKind>) {
+        self.count(payment, file_no, told, 1);
+    }
+
+    /// Something new was told of a payment of a file.
+    pub fn tell(&mut self, payment: &Payment, file_no: i64, before: Option<OutcomeKind>, told: OutcomeKind) {
+        self.count(payment, file_no, before, -1);
+        self.count(payment, file_no, Some(told), 1);
+    }
+
+    fn count(&mut self, payment: &Payment, file_no: i64, told: Option<OutcomeKind>, sign: i64) {
+        for cover in &payment.covers {
+            let (count, amount) = self.0.entry((cover.period, file_no, told)).or_default();
+            *count += sign;
+            *amount += Money(sign * cover.amount.fen());
+        }
+    }
+}
+
+/// Adds to the sums of a run.
+///
+/// # Errors
+/// The database's.
+pub async fn add(tx: &mut Tx, agency: &str, run: &Run, sums: Sums) -> Result<(), StorageError> {
+    for ((month, file_no, told), (count, amount)) in sums.0 {
+        let told = told.map_or("", OutcomeKind::code);
+        let values: Vec<Value> =
+            values![agency, run.periods.last.number(), run.no, month.number(), file_no, told, count, amount.fen()];
+        tx.execute(ADD, values).await?;
+    }
+    Ok(())
+}
+
+/// Puts other sums in the place of a run's: its payments are in files now.
+///
+/// # Errors
+/// The database's.
+pub async fn replace(tx: &mut Tx, agency: &str, run: &Run, sums: Sums) -> Result<(), StorageError> {
+    tx.execute(FORGET, values![agency, run.periods.last.number(), run.no]).await?;
+    add(tx, agency, run, sums).await
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    covered_period: i64,
+    first_period: i64,
+    run_no: i64,
+    status: String,
+    file_status: Option<String>,
+    told: String,
+    cover_count: i64,
+    amount_fen: i64,
+}
+
+/// Kept sums per month, run and state for the months from `first` to `last`, in this order: the same as
+/// [`super::cover::by_month`] counts from the payments.
+///
+/// # Errors
+/// The database's, or a stored word that is unknown.
+pub async fn by_month(
+    tx: &mut Tx,
+    agency: &str,
+    scheme: &str,
+    first: Period,
+    last: Period,
+) -> Result<Vec<MonthSum>, StorageError> {
+    let rows: Vec<Row> = tx.fetch_all(BY_MONTH, values![agency, scheme, first.number(), last.number()]).await?;
+    let mut sums: HashMap<(i64, i64, &'static str), MonthSum> = HashMap::new();
+    for row in rows {
+        let told = Some(row.told.as_str()).filter(|told| !told.is_empty());
+        let state = payment_state(&row.status, row.file_status.as_deref(), told)?;
+        let sum = MonthSum {
+            period: period("month_sum", row.covered_period)?,
+            run_first: period("month_sum", row.first_period)?,
+            run_no: row.run_no,
+            state,
+            count: 0,
+            amount: Money::ZERO,
+        };
+        let sum = sums.entry((row.covered_period, row.run_no, state.code())).or_insert(sum);
+        sum.count += row.cover_count;
+        sum.amount += Money(row.amount_fen);
+    }
+    let mut sums: Vec<MonthSum> = sums.into_values().collect();
+    sums.sort_by_key(|s| (s.period, s.run_no, s.state.code()));
+    Ok(sums)
+}
