@@ -1069,7 +1069,7 @@ mod tests {
             write_payment_file(&right, &rows, &small).unwrap_err()[0].to_string(),
             "文件头 笔数: 2 笔，应为 1 至 1 笔"
         );
-        assert!(write_payment_file(&header(&[]), &[], &layout()).is_err());
+        assert!(write_payment_file::<String>(&header(&[]), &[], &layout()).is_err());
     }
 
     #[test]
