@@ -154,8 +154,7 @@ class Office:
         return answers
 
     def take_answers(self, month, answers, part=None):
-        for path in answers:
-            self.do("bank", "return", path, by=CASHIER, month=month, part=part)
+        self.do("bank", "return", *answers, by=CASHIER, month=month, part=part)
 
     def history(self):
         """The earlier months, for real, everything credited."""

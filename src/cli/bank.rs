@@ -1,17 +1,17 @@
 //! `fafang bank`: layouts, payment files out, answers in, and the simulated bank.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::{Answer, Desk, exit_code};
 use crate::exchange::folder;
 use crate::failure::Failure;
-use crate::formats::bank::neutral::AnswerKind;
+use crate::formats::bank::neutral::{AnswerKind, seeming_kind};
+use crate::storage::payment_file::Tally;
 use crate::training::simulated_bank::{Faults, SimulatedBank};
 use crate::workflow::issue_files::{Issued, issue_files};
-use crate::workflow::take_return::{Taken, take_return};
+use crate::workflow::take_return::{AnswerFile, Taken, take_returns};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -25,15 +25,17 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
-    /// 读入回盘文件
+    /// 读入回盘文件，可以一次多个: 要么全部读入，要么都不读入
     Return {
-        /// 银行返回的文件
-        file: PathBuf,
+        /// 银行返回的文件，或装着这些文件的文件夹
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
-    /// 读入退票文件（成功之后又退回的款）
+    /// 读入退票文件（成功之后又退回的款），可以一次多个
     LateReturn {
-        /// 银行返回的文件
-        file: PathBuf,
+        /// 银行返回的文件，或装着这些文件的文件夹
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
     /// 模拟银行（只用于培训和测试）: 读支付文件，写回盘、第二次回盘和退票
     Simulate(SimulateArgs),
@@ -69,16 +71,12 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
         Command::Layouts => layouts(desk),
         Command::Issue { run, out } => {
             let issued = issue_files(&desk.office, &run).await?;
-            let mut paths = Vec::with_capacity(issued.files.len());
-            for file in &issued.files {
-                let path = out.join(&file.file.name);
-                folder::write_new(&path, &file.bytes)?;
-                paths.push(path);
-            }
+            let names_and_bytes = issued.files.iter().map(|f| (f.file.name.as_str(), f.bytes.as_slice()));
+            let paths = folder::write_all_new(&out, names_and_bytes)?;
             desk.out.answer(|| issued_document(&issued, &paths), || issued_words(&issued, &paths));
         }
-        Command::Return { file } => return take(desk, AnswerKind::Return, &file).await,
-        Command::LateReturn { file } => return take(desk, AnswerKind::LateReturn, &file).await,
+        Command::Return { files } => return take(desk, AnswerKind::Return, &files).await,
+        Command::LateReturn { files } => return take(desk, AnswerKind::LateReturn, &files).await,
         Command::Simulate(args) => return simulate(&args, desk),
     }
     Ok(exit_code::DONE)
@@ -137,12 +135,82 @@ fn issued_words(issued: &Issued, paths: &[PathBuf]) -> String {
     lines.join("\n")
 }
 
-async fn take(desk: &Desk, kind: AnswerKind, path: &Path) -> Answer {
-    let bytes = folder::read(path)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let taken = take_return(&desk.office, kind, &name, &bytes).await?;
-    desk.out.answer(|| taken_document(&taken), || taken_words(&taken));
-    Ok(if taken.findings.is_empty() { exit_code::DONE } else { exit_code::REFUSED })
+async fn take(desk: &Desk, kind: AnswerKind, named: &[PathBuf]) -> Answer {
+    let paths = files_of(named)?;
+    let mut others = Vec::new();
+    let files = paths.iter().filter_map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let bytes = match folder::read(path) {
+            Ok(bytes) => bytes,
+            Err(unread) => return Some(Err(unread)),
+        };
+        // Banks put both kinds into one folder; a file that was named itself is taken at its word, and refused.
+        if !named.contains(path) && seeming_kind(&bytes).is_some_and(|is| is != kind) {
+            others.push(name);
+            return None;
+        }
+        Some(Ok(AnswerFile { name, bytes }))
+    });
+    let taken = take_returns(&desk.office, kind, files).await?;
+    if !others.is_empty() {
+        let (are, command) = match kind {
+            AnswerKind::Return => ("退票", "bank late-return"),
+            AnswerKind::LateReturn => ("回盘", "bank return"),
+        };
+        desk.out.note(&format!("文件夹里另有{are}文件，没有读入，请用 {command} 读入: {}", others.join("、")));
+    }
+    match taken.as_slice() {
+        [] => {
+            return Err(Failure::input("NO_FILES", "指定的文件夹里没有可以读入的 .txt 文件")
+                .hint("请指出银行返回的文件，或放着它们的文件夹"));
+        }
+        [only] => desk.out.answer(|| taken_document(only), || taken_words(only)),
+        several => desk.out.answer(|| all_taken_document(several), || all_taken_words(several)),
+    }
+    Ok(if taken.iter().all(|t| t.findings.is_empty()) { exit_code::DONE } else { exit_code::REFUSED })
+}
+
+/// Sums over several files; open is what is open in the files that are named, each once, as it is after the last answer.
+struct Sum {
+    credited: Tally,
+    rejected: Tally,
+    open: Tally,
+    returned: Tally,
+}
+
+fn sum(taken: &[Taken]) -> Sum {
+    let total = |tallies: &mut dyn Iterator<Item = Tally>| {
+        tallies.fold(Tally::default(), |a, b| Tally { rows: a.rows + b.rows, amount: a.amount + b.amount })
+    };
+    let is_last = |(at, t): &(usize, &Taken)| taken[at + 1..].iter().all(|later| later.file_ref != t.file_ref);
+    Sum {
+        credited: total(&mut taken.iter().map(|t| t.credited)),
+        rejected: total(&mut taken.iter().map(|t| t.rejected)),
+        open: total(&mut taken.iter().enumerate().filter(is_last).map(|(_, t)| t.open)),
+        returned: total(&mut taken.iter().map(|t| t.returned)),
+    }
+}
+
+fn all_taken_document(taken: &[Taken]) -> serde_json::Value {
+    let sum = sum(taken);
+    json!({
+        "files": taken.iter().map(taken_document).collect::<Vec<_>>(),
+        "already": taken.iter().filter(|t| t.already.is_some()).count(),
+        "credited": sum.credited.rows, "credited_fen": sum.credited.amount,
+        "rejected": sum.rejected.rows, "rejected_fen": sum.rejected.amount,
+        "open": sum.open.rows, "open_fen": sum.open.amount,
+        "returned": sum.returned.rows, "returned_fen": sum.returned.amount,
+        "holds": taken.iter().map(|t| t.holds).sum::<usize>(),
+        "findings": taken.iter().map(|t| t.findings.len()).sum::<usize>(),
+    })
+}
+
+fn all_taken_words(taken: &[Taken]) -> String {
+    let mut lines: Vec<String> = taken.iter().map(taken_words).collect();
+    let sum = sum(taken);
+    let words = tallies_words(&sum.credited, &sum.rejected, &sum.open, &sum.returned);
+    lines.push(format!("共 {} 个文件: {words}", taken.len()));
+    lines.join("\n")
 }
 
 fn taken_document(taken: &Taken) -> serde_json::Value {
@@ -164,20 +232,9 @@ fn taken_words(taken: &Taken) -> String {
     if let Some(already) = &taken.already {
         return format!("{already}，内容相同，没有任何改动");
     }
-    let part =
-        |word: &str, t: &crate::storage::payment_file::Tally| format!("{word} {} 笔 {} 元", t.rows, t.amount.grouped());
-    let mut lines = vec![if taken.returned.rows > 0 {
-        format!("{} {}: {}", taken.run_code, taken.file_ref, part("退票", &taken.returned))
-    } else {
-        format!(
-            "{} {}: {}，{}，{}",
-            taken.run_code,
-            taken.file_ref,
-            part("成功", &taken.credited),
-            part("失败", &taken.rejected),
-            part("未决", &taken.open)
-        )
-    }];
+    let Taken { credited, rejected, open, returned, .. } = taken;
+    let mut lines =
+        vec![format!("{} {}: {}", taken.run_code, taken.file_ref, tallies_words(credited, rejected, open, returned))];
     if taken.holds > 0 {
         lines.push(format!("  {} 人转入暂停支付，用 fafang hold list 查看", taken.holds));
     }
@@ -191,6 +248,15 @@ fn taken_words(taken: &Taken) -> String {
     lines.join("\n")
 }
 
+fn tallies_words(credited: &Tally, rejected: &Tally, open: &Tally, returned: &Tally) -> String {
+    let part = |word: &str, t: &Tally| format!("{word} {} 笔 {} 元", t.rows, t.amount.grouped());
+    if returned.rows > 0 {
+        part("退票", returned)
+    } else {
+        format!("{}，{}，{}", part("成功", credited), part("失败", rejected), part("未决", open))
+    }
+}
+
 fn simulate(args: &SimulateArgs, desk: &Desk) -> Answer {
     let faults = Faults {
         name_mismatch: args.name_mismatch,
@@ -200,7 +266,7 @@ fn simulate(args: &SimulateArgs, desk: &Desk) -> Answer {
     };
     let bank = SimulatedBank::new(args.seed, faults, desk.office.business_date());
     let mut written: Vec<(&'static str, PathBuf)> = Vec::new();
-    for path in payment_files(&args.files)? {
+    for path in files_of(&args.files)? {
         let bytes = folder::read(&path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let wrong = |e: crate::formats::bank::neutral::ReadError| Failure::input(e.code(), format!("{name}: {e}"));
@@ -230,23 +296,14 @@ fn simulate(args: &SimulateArgs, desk: &Desk) -> Answer {
 }
 
 /// Files named, and every `.txt` of folders named, in order of name.
-fn payment_files(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+fn files_of(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in named {
-        if !path.is_dir() {
+        if path.is_dir() {
+            files.extend(folder::list(path, "txt")?);
+        } else {
             files.push(path.clone());
-            continue;
         }
-        let wrong = |e: std::io::Error| Failure::input("FILE_UNREADABLE", format!("{}: {e}", path.display()));
-        let mut inside: Vec<PathBuf> = Vec::new();
-        for entry in fs::read_dir(path).map_err(wrong)? {
-            let entry = entry.map_err(wrong)?.path();
-            if entry.extension().is_some_and(|e| e == "txt") {
-                inside.push(entry);
-            }
-        }
-        inside.sort();
-        files.extend(inside);
     }
     Ok(files)
 }

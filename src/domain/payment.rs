@@ -132,7 +132,25 @@ pub struct FrozenLine<'a> {
     pub amount: Money,
     /// Fen of all earlier lines.
     pub offset: Money,
+    text: &'a str,
     rest: &'a str,
+}
+
+/// Who is paid and where, read in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Payee<'a> {
+    /// Whose.
+    pub beneficiary_no: i64,
+    /// Citizen number, whole.
+    pub citizen_number: &'a str,
+    /// Name.
+    pub name: &'a str,
+    /// Bank code.
+    pub bank_code: &'a str,
+    /// Account number, whole.
+    pub account_number: &'a str,
+    /// Account holder.
+    pub account_holder: &'a str,
 }
 
 /// A line that is no frozen payment. It is told by its number alone: what stands in it is for no screen or log.
@@ -153,7 +171,7 @@ impl<'a> FrozenLine<'a> {
             return Err(FrozenLineError(line_no.to_string()));
         };
         let rest = fields.next().ok_or_else(|| FrozenLineError(line_no.to_string()))?;
-        Ok(FrozenLine { line_no, enrolment_no, amount: Money(amount), offset: Money(offset), rest })
+        Ok(FrozenLine { line_no, enrolment_no, amount: Money(amount), offset: Money(offset), text: line, rest })
     }
 
     /// What it covers, month by month.
@@ -164,14 +182,6 @@ impl<'a> FrozenLine<'a> {
         self.covers_field().split(' ').map(|text| cover(text).ok_or_else(|| self.unreadable()))
     }
 
-    /// Whom it pays.
-    ///
-    /// # Errors
-    /// When the number cannot be read.
-    pub fn beneficiary_no(&self) -> Result<i64, FrozenLineError> {
-        self.rest.split('\t').next().and_then(|field| field.parse().ok()).ok_or_else(|| self.unreadable())
-    }
-
     fn unreadable(&self) -> FrozenLineError {
         FrozenLineError(self.line_no.to_string())
     }
@@ -180,29 +190,45 @@ impl<'a> FrozenLine<'a> {
         self.rest.rsplit_once('\t').map_or("", |(_, covers)| covers)
     }
 
+    /// Who is paid and where.
+    ///
+    /// # Errors
+    /// When a field is missing, is too many or cannot be read.
+    pub fn payee(&self) -> Result<Payee<'a>, FrozenLineError> {
+        let mut fields = self.rest.split('\t');
+        let mut field = || fields.next().ok_or_else(|| self.unreadable());
+        let payee = Payee {
+            beneficiary_no: field()?.parse().map_err(|_| self.unreadable())?,
+            citizen_number: field()?,
+            name: field()?,
+            bank_code: field()?,
+            account_number: field()?,
+            account_holder: field()?,
+        };
+        // The covers, and neither a field less nor one more.
+        let is_whole = fields.next().is_some() && fields.next().is_none();
+        is_whole.then_some(payee).ok_or_else(|| self.unreadable())
+    }
+
     /// The whole payment.
     ///
     /// # Errors
     /// When a field is missing or cannot be read.
     pub fn payment(&self) -> Result<Payment, FrozenLineError> {
-        let mut fields = self.rest.split('\t');
-        let mut field = || fields.next().ok_or_else(|| self.unreadable());
-        let payment = Payment {
+        let payee = self.payee()?;
+        Ok(Payment {
             line_no: self.line_no,
             enrolment_no: self.enrolment_no,
-            beneficiary_no: field()?.parse().map_err(|_| self.unreadable())?,
-            citizen_number: field()?.to_string(),
-            name: field()?.to_string(),
-            bank_code: field()?.to_string(),
-            account_number: field()?.to_string(),
-            account_holder: field()?.to_string(),
+            beneficiary_no: payee.beneficiary_no,
+            citizen_number: payee.citizen_number.to_string(),
+            name: payee.name.to_string(),
+            bank_code: payee.bank_code.to_string(),
+            account_number: payee.account_number.to_string(),
+            account_holder: payee.account_holder.to_string(),
             amount: self.amount,
             offset: self.offset,
             covers: self.covers().collect::<Result<_, _>>()?,
-        };
-        // Neither a field less nor one more.
-        let is_whole = fields.next() == Some(self.covers_field()) && fields.next().is_none();
-        is_whole.then_some(payment).ok_or_else(|| self.unreadable())
+        })
     }
 }
 
@@ -217,19 +243,36 @@ fn cover(text: &str) -> Option<Cover> {
     })
 }
 
-/// SHA-256, in hexadecimal, over frozen payments with what each covers, and what is offset beside them.
+/// SHA-256 over frozen payments with what each covers, and what is offset beside them, taken in as they are read.
+#[derive(Debug, Default)]
+pub struct FrozenDigest(Sha256);
+
+impl FrozenDigest {
+    /// The next payment, as it is stored.
+    pub fn line(&mut self, line: &FrozenLine<'_>) {
+        self.0.update(line.text.as_bytes());
+        self.0.update(b"\n");
+    }
+
+    /// What is offset beside all payments, and the digest in hexadecimal.
+    pub fn finish(mut self, offsets: &[Entry]) -> String {
+        for offset in offsets {
+            self.0.update(offset.frozen_form().as_bytes());
+        }
+        hex(&self.0.finalize())
+    }
+}
+
+/// [`FrozenDigest`] of payments that are at hand.
 pub fn frozen_digest<'a>(payments: impl IntoIterator<Item = &'a Payment>, offsets: &[Entry]) -> String {
-    let mut digest = Sha256::new();
+    let mut digest = FrozenDigest::default();
     let mut line = String::new();
     for payment in payments {
         line.clear();
         payment.frozen_form(&mut line);
-        digest.update(line.as_bytes());
+        digest.0.update(line.as_bytes());
     }
-    for offset in offsets {
-        digest.update(offset.frozen_form().as_bytes());
-    }
-    hex(&digest.finalize())
+    digest.finish(offsets)
 }
 
 /// The part of one claim that one payment covers, with how it was worked out.
@@ -421,6 +464,9 @@ mod tests {
         let mut again = String::new();
         read.payment().unwrap().frozen_form(&mut again);
         assert_eq!(again, line);
+        let mut digest = FrozenDigest::default();
+        digest.line(&read);
+        assert_eq!(digest.finish(&[]), frozen_digest([&payment()], &[]), "what is stored is what is digested");
         let broken = ["", "17\t3\t14000\t192000", "x\t3\t14000\t192000\t5"];
         assert!(broken.iter().all(|text| FrozenLine::read(text).is_err()));
         for wrong in [line.replace("202602=", "202613="), line.replace("/10000 ", " "), line.replace("\tRCC\t", "\t")] {

@@ -157,7 +157,7 @@ pub fn same_name(a: &str, b: &str) -> bool {
             .map(|c| if LOOK_ALIKES.contains(&c) { SEPARATOR } else { c.to_ascii_uppercase() })
             .collect::<String>()
     };
-    even(a) == even(b)
+    a == b || even(a) == even(b)
 }
 
 /// For publication and screens: the family name stays, 王*国, and of two characters the last goes.

@@ -53,15 +53,38 @@ pub fn list(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Failure> {
 /// # Errors
 /// When a different file of that name is there, or the folder cannot be written.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    match fs::read(path) {
-        Ok(present) if present == bytes => return Ok(()),
-        Ok(_) => {
-            return Err(Failure::conflict("FILE_DIFFERS", format!("{} 已存在且内容不同", path.display()))
-                .hint("该文件可能被修改过；请移走后重新报盘，库中留存的原件不变"));
-        }
-        Err(_) => {}
+    if put_new(path, bytes)? {
+        sync_folder(folder_of(path));
     }
-    replace(path, bytes)
+    Ok(())
+}
+
+/// [`write_new`] of several files of one folder, which is synced once, after the last. Their paths.
+///
+/// # Errors
+/// As [`write_new`]; the files before are there then.
+pub fn write_all_new<'a>(
+    folder: &Path,
+    files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+) -> Result<Vec<PathBuf>, Failure> {
+    let mut paths = Vec::new();
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        put_new(&path, bytes)?;
+        paths.push(path);
+    }
+    sync_folder(folder);
+    Ok(paths)
+}
+
+/// True when the file had to be written.
+fn put_new(path: &Path, bytes: &[u8]) -> Result<bool, Failure> {
+    match fs::read(path) {
+        Ok(present) if present == bytes => Ok(false),
+        Ok(_) => Err(Failure::conflict("FILE_DIFFERS", format!("{} 已存在且内容不同", path.display()))
+            .hint("该文件可能被修改过；请移走后重新报盘，库中留存的原件不变")),
+        Err(_) => put(path, bytes).map(|()| true),
+    }
 }
 
 /// Writes a file, replacing one of that name whole.
@@ -69,8 +92,25 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 /// # Errors
 /// When the folder cannot be written; then what was there is still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    put(path, bytes)?;
+    sync_folder(folder_of(path));
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The rename of a file lasts once its folder is synced; not every file system can.
+fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let wrong = |e: std::io::Error| failure("FILE_UNWRITABLE", path, &e);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(wrong)?;
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".part");
@@ -80,10 +120,6 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     crash::point("folder", "after-write");
     fs::rename(&temporary, path).map_err(wrong)?;
     crash::point("folder", "after-rename");
-    // The rename itself lasts once the folder is synced; not every file system can.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
     Ok(())
 }
 

@@ -101,7 +101,8 @@ pub fn decode(bytes: &[u8], said: Option<Charset>) -> Result<(String, Charset), 
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
         return Err(CharsetError::Utf16);
     }
-    if let Some(i) = bytes.iter().position(|b| *b == 0) {
+    // `contains` looks at many bytes at once, and nearly no file holds one.
+    if let Some(i) = bytes.contains(&0).then(|| bytes.iter().position(|b| *b == 0)).flatten() {
         return Err(CharsetError::Nul { offset: i + 1, line: line_of(bytes, i) });
     }
     let (body, found) = match bytes.strip_prefix(UTF8_BOM) {
@@ -119,7 +120,10 @@ pub fn decode(bytes: &[u8], said: Option<Charset>) -> Result<(String, Charset), 
         return Err(malformed("UTF-8", utf8_end));
     }
     match GB18030.decode_without_bom_handling_and_without_replacement(bytes) {
-        Some(text) => Ok((text.trim_start_matches('\u{FEFF}').to_string(), Charset::Gb18030)),
+        Some(text) if text.starts_with('\u{FEFF}') => {
+            Ok((text.trim_start_matches('\u{FEFF}').to_string(), Charset::Gb18030))
+        }
+        Some(text) => Ok((text.into_owned(), Charset::Gb18030)),
         None if said.is_some() => Err(malformed("GB18030", gb18030_end(bytes))),
         // The charset that got further is probably the one meant: that place helps to find the fault.
         None => Err(malformed("UTF-8 或 GB18030", utf8_end.max(gb18030_end(bytes)))),
@@ -171,6 +175,10 @@ pub fn encode(text: &str, charset: Charset) -> Result<Vec<u8>, Unmappable> {
                 return Err(Unmappable { character, position: text[..done].chars().count() });
             }
         }
+    }
+    // In UTF-8 the private characters begin with EE or EF; most texts have neither byte.
+    if !text.bytes().any(|b| b == 0xEE || b == 0xEF) {
+        return Ok(bytes);
     }
     match text.chars().zip(1..).find(|(c, _)| is_private(*c) && changes_in_gb18030(*c)) {
         Some((character, position)) => Err(Unmappable { character, position }),

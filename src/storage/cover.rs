@@ -134,7 +134,7 @@ pub async fn failed_since(
                 if let Some(state) = told.get(&line.line_no) {
                     failed.push(FailedPayment {
                         enrolment_no: line.enrolment_no,
-                        beneficiary_no: line.beneficiary_no().map_err(unreadable)?,
+                        beneficiary_no: line.payee().map_err(unreadable)?.beneficiary_no,
                         run_no: run.no,
                         state: *state,
                         covers: covers(&line).collect::<Result<_, _>>()?,

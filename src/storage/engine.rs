@@ -268,7 +268,9 @@ impl Database {
                 .row_buffer_size(SQLITE_ROWS_AHEAD)
                 .pragma("cache_size", SQLITE_CACHE)
                 .busy_timeout(Duration::from_secs(10));
-            Database::Sqlite(SqlitePoolOptions::new().max_connections(4).connect_with(options).await?)
+            // A second connection could not write beside the first, yet is opened where the pool has not quite taken
+            // that one back, and costs a sync of its own when it closes.
+            Database::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?)
         };
         database.migrate().await?;
         Ok(database)

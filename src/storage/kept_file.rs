@@ -31,9 +31,25 @@ pub async fn keep(
     event_no: i64,
 ) -> Result<String, StorageError> {
     let digest = digest_of(&bytes);
-    let count = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-    tx.execute(KEEP, values![agency, &digest, name, count, bytes, event_no]).await?;
+    keep_under(tx, agency, &digest, name, bytes, event_no).await?;
     Ok(digest)
+}
+
+/// Keeps a file whose digest is known already.
+///
+/// # Errors
+/// The database's.
+pub async fn keep_under(
+    tx: &mut Tx,
+    agency: &str,
+    digest: &str,
+    name: &str,
+    bytes: Vec<u8>,
+    event_no: i64,
+) -> Result<(), StorageError> {
+    let count = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    tx.execute(KEEP, values![agency, digest, name, count, bytes, event_no]).await?;
+    Ok(())
 }
 
 /// The bytes kept under a digest.

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::cover::MonthSum;
 use super::engine::{Tx, Value};
 use super::error::StorageError;
-use super::payment::payment_state;
+use super::payment::{payment_state, unreadable};
 use super::period;
 use crate::domain::money::Money;
-use crate::domain::payment::{OutcomeKind, Payment};
+use crate::domain::payment::{Cover, FrozenLine, OutcomeKind};
 use crate::domain::period::Period;
 use crate::domain::run::Run;
 use crate::values;
@@ -30,22 +30,44 @@ pub struct Sums(HashMap<(Period, i64, Option<OutcomeKind>), (i64, Money)>);
 
 impl Sums {
     /// Adds a payment's covers.
-    pub fn add(&mut self, payment: &Payment, file_no: i64, told: Option<OutcomeKind>) {
-        self.count(payment, file_no, told, 1);
+    pub fn add(&mut self, covers: &[Cover], file_no: i64, told: Option<OutcomeKind>) {
+        covers.iter().for_each(|cover| self.count(cover, file_no, told, 1));
     }
 
-    /// Something new was told of a payment of a file.
-    pub fn tell(&mut self, payment: &Payment, file_no: i64, before: Option<OutcomeKind>, told: OutcomeKind) {
-        self.count(payment, file_no, before, -1);
-        self.count(payment, file_no, Some(told), 1);
+    /// Adds those of a frozen payment in a file of which nothing was told.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn send(&mut self, line: &FrozenLine<'_>, file_no: i64) -> Result<(), StorageError> {
+        line.covers().try_for_each(|cover| {
+            self.count(&cover.map_err(unreadable)?, file_no, None, 1);
+            Ok(())
+        })
     }
 
-    fn count(&mut self, payment: &Payment, file_no: i64, told: Option<OutcomeKind>, sign: i64) {
-        for cover in &payment.covers {
-            let (count, amount) = self.0.entry((cover.period, file_no, told)).or_default();
-            *count += sign;
-            *amount += Money(sign * cover.amount.fen());
-        }
+    /// Something new was told of a frozen payment of a file.
+    ///
+    /// # Errors
+    /// When its covers cannot be read.
+    pub fn tell(
+        &mut self,
+        line: &FrozenLine<'_>,
+        file_no: i64,
+        before: Option<OutcomeKind>,
+        told: OutcomeKind,
+    ) -> Result<(), StorageError> {
+        line.covers().try_for_each(|cover| {
+            let cover = cover.map_err(unreadable)?;
+            self.count(&cover, file_no, before, -1);
+            self.count(&cover, file_no, Some(told), 1);
+            Ok(())
+        })
+    }
+
+    fn count(&mut self, cover: &Cover, file_no: i64, told: Option<OutcomeKind>, sign: i64) {
+        let (count, amount) = self.0.entry((cover.period, file_no, told)).or_default();
+        *count += sign;
+        *amount += Money(sign * cover.amount.fen());
     }
 }
 

@@ -89,7 +89,7 @@ impl Page {
 }
 
 /// What a line that cannot be read is to the storage.
-pub(super) fn unreadable(error: impl std::fmt::Display) -> StorageError {
+pub fn unreadable(error: impl std::fmt::Display) -> StorageError {
     StorageError::inconsistent("payment_page", error, "无法读取")
 }
 
@@ -126,6 +126,18 @@ impl Pages {
         let next = self.ready.pop_front();
         self.last_page_no = next.as_ref().map_or(self.last_page_no, |page| page.no);
         Ok(next)
+    }
+
+    /// All of them: for a stretch that is held whole, like that of a file.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn all(mut self, tx: &mut Tx) -> Result<Vec<Page>, StorageError> {
+        let mut pages = Vec::new();
+        while let Some(page) = self.next(tx).await? {
+            pages.push(page);
+        }
+        Ok(pages)
     }
 }
 
@@ -212,43 +224,28 @@ pub(super) async fn pages_of_enrolment(
     tx.fetch_all(PAGES_OF_ENROLMENT, values![agency, enrolment_no]).await
 }
 
-/// Line and name of payments whose account differs from the roster in force.
+/// Bank, account and holder in force, by enrolment.
+pub type Accounts = HashMap<i64, (String, String, String)>;
+
+/// Accounts in force of those enrolments of the run's scheme that changed since it was prepared.
 ///
 /// # Errors
 /// The database's.
-pub async fn moved_accounts(
-    tx: &mut Tx,
-    agency: &str,
-    run: &Run,
-    payments: &[Payment],
-) -> Result<Vec<(i64, String)>, StorageError> {
+pub async fn changed_accounts(tx: &mut Tx, agency: &str, run: &Run) -> Result<Accounts, StorageError> {
     let key = values![agency, &run.scheme_code, run.prepared_event_no];
     let rows: Vec<(i64, String, String, String)> = tx.fetch_all(CHANGED_ACCOUNTS, key).await?;
-    let now: HashMap<i64, (String, String, String)> = rows.into_iter().map(|(no, b, a, h)| (no, (b, a, h))).collect();
-    let is_moved = |p: &&Payment| {
-        now.get(&p.enrolment_no).is_some_and(|(bank, number, holder)| {
-            (bank, number, holder) != (&p.bank_code, &p.account_number, &p.account_holder)
-        })
-    };
-    Ok(payments.iter().filter(is_moved).map(|p| (p.line_no, p.name.clone())).collect())
+    Ok(rows.into_iter().map(|(no, bank, number, holder)| (no, (bank, number, holder))).collect())
 }
 
-/// How many payments of the run go to an account that this person entered. The roster may have
+/// Enrolments of the run's scheme whose account was entered by this person. The roster may have
 /// moved on to another account since; what counts is the one that is paid.
 ///
 /// # Errors
 /// The database's.
-pub async fn accounts_set_by(
-    tx: &mut Tx,
-    agency: &str,
-    run: &Run,
-    payments: &[Payment],
-    actor: &str,
-) -> Result<usize, StorageError> {
+pub async fn accounts_set_by(tx: &mut Tx, agency: &str, run: &Run, actor: &str) -> Result<HashSet<i64>, StorageError> {
     let values = values![agency, &run.scheme_code, actor, run.prepared_event_no];
     let rows: Vec<(i64,)> = tx.fetch_all(ACCOUNTS_SET_BY, values).await?;
-    let own: HashSet<i64> = rows.into_iter().map(|(no,)| no).collect();
-    Ok(payments.iter().filter(|p| own.contains(&p.enrolment_no)).count())
+    Ok(rows.into_iter().map(|(no,)| no).collect())
 }
 
 /// What tells the state of every payment of a run: run, files and outcomes together.

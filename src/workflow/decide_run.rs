@@ -9,14 +9,15 @@ use crate::domain::appropriation::{Appropriation, Draw, PostingKind, draw_in_ord
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::hold::HoldReason;
 use crate::domain::money::Money;
-use crate::domain::payment::{Payment, frozen_digest};
+use crate::domain::payment::{FrozenDigest, FrozenLine, FrozenLineError, Payee};
 use crate::domain::recovery::Entry;
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
 use crate::office::Office;
 use crate::storage::appropriation::{self, PostingReason};
-use crate::storage::{hold, payment, recovery, run};
+use crate::storage::payment::{self, Pages};
+use crate::storage::{hold, recovery, run};
 
 /// What a decision did.
 #[derive(Debug, Clone)]
@@ -53,32 +54,42 @@ impl Decided {
     }
 }
 
-/// A run's frozen payments, read whole and found unchanged.
+/// What stands beside a run's frozen payments, all of them read and found unchanged.
 #[derive(Debug)]
 pub struct Frozen {
-    /// In line order.
-    pub payments: Vec<Payment>,
     /// What is offset beside them, in order.
     pub offsets: Vec<Entry>,
     /// SHA-256 over all of it.
     pub digest: String,
 }
 
-/// Recomputes the digest of a run's frozen payments and checks count and sum with it.
+/// Recomputes the digest of a run's frozen payments and checks count and sum with it. `look` sees every payment in
+/// line order while it is read: a run is never in memory whole. What it gathered counts only if this succeeds.
 ///
 /// # Errors
 /// When rows, sum or digest differ from what the run says: someone changed frozen payments.
-pub async fn verify_frozen(step: &mut Step, run: &Run) -> Result<Frozen, Failure> {
-    let payments = payment::of_run(&mut step.tx, &step.agency, run).await?;
+pub async fn verify_frozen(
+    step: &mut Step,
+    run: &Run,
+    mut look: impl FnMut(&FrozenLine<'_>) -> Result<(), FrozenLineError>,
+) -> Result<Frozen, Failure> {
+    let (mut seen, mut count, mut total) = (FrozenDigest::default(), 0_i64, Money::ZERO);
+    let mut pages = Pages::of(&step.agency, run, payment::ALL_LINES);
+    while let Some(page) = pages.next(&mut step.tx).await? {
+        for line in page.lines()? {
+            seen.line(&line);
+            count += 1;
+            total += line.amount;
+            look(&line).map_err(payment::unreadable)?;
+        }
+    }
     let offsets = recovery::offsets_of_run(&mut step.tx, &step.agency, run).await?;
-    let digest = frozen_digest(&payments, &offsets);
-    let total: Money = payments.iter().map(|p| p.amount).sum();
+    let digest = seen.finish(&offsets);
     let offset: Money = offsets.iter().map(|o| o.amount).sum();
-    let count = i64::try_from(payments.len()).unwrap_or(i64::MAX);
     let sums_fit = count == run.payments && total == run.total && offset == run.offset;
     let fits = sums_fit && run.state.digest().is_none_or(|d| d == digest);
     if fits {
-        return Ok(Frozen { payments, offsets, digest });
+        return Ok(Frozen { offsets, digest });
     }
     Err(Failure::new(
         Kind::Internal,
@@ -135,8 +146,17 @@ pub async fn submit(office: &Office, code: &str) -> Result<Decided, Failure> {
         return Ok(done);
     }
     first_come(&run, signed_by, "提交")?;
-    let Frozen { payments, digest, .. } = verify_frozen(&mut step, &run).await?;
-    let moved = payment::moved_accounts(&mut step.tx, &step.agency, &run, &payments).await?;
+    let now = payment::changed_accounts(&mut step.tx, &step.agency, &run).await?;
+    let mut moved: Vec<(i64, String)> = Vec::new();
+    let digest = verify_frozen(&mut step, &run, |line| {
+        let Some((bank, number, holder)) = now.get(&line.enrolment_no) else { return Ok(()) };
+        let frozen = line.payee()?;
+        if (frozen.bank_code, frozen.account_number, frozen.account_holder) != (&**bank, &**number, &**holder) {
+            moved.push((line.line_no, frozen.name.to_string()));
+        }
+        Ok(())
+    });
+    let digest = digest.await?.digest;
     if let Some((line_no, name)) = moved.first() {
         return Err(Failure::refused(
             "ROSTER_CHANGED",
@@ -168,7 +188,7 @@ pub async fn review(office: &Office, code: &str) -> Result<Decided, Failure> {
     first_come(&run, signed_by, "复核")?;
     let from = run.state.clone();
     let run = run.review(step.signature())?;
-    let digest = verify_frozen(&mut step, &run).await?.digest;
+    let digest = verify_frozen(&mut step, &run, |_| Ok(())).await?.digest;
     store(&mut step, &run, &from).await?;
     step.finish(code, json!({ "digest": digest })).await?;
     Ok(Decided::of(run, false))
@@ -189,8 +209,20 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
     first_come(&run, signed_by, "审批")?;
     let from = run.state.clone();
     let run = run.approve(step.signature())?;
-    let Frozen { payments, digest, .. } = verify_frozen(&mut step, &run).await?;
-    let own = payment::accounts_set_by(&mut step.tx, &step.agency, &run, &payments, &step.actor.name).await?;
+    let set = payment::accounts_set_by(&mut step.tx, &step.agency, &run, &step.actor.name).await?;
+    let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
+    let (mut own, mut held) = (0, Vec::new());
+    let digest = verify_frozen(&mut step, &run, |line| {
+        own += usize::from(set.contains(&line.enrolment_no));
+        if !holds.is_empty() {
+            let payee = line.payee()?;
+            // Nobody was on hold when the run was prepared.
+            let hold = holds.get(&payee.beneficiary_no);
+            held.extend(hold.map(|(hold, _)| held_payment(line, &payee, hold.reason)));
+        }
+        Ok(())
+    });
+    let digest = digest.await?.digest;
     if own > 0 {
         return Err(Failure::refused(
             "ACCOUNT_BY_APPROVER",
@@ -198,7 +230,6 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
         )
         .hint("录入账户的人不能审批付款，请由其他审批人办理"));
     }
-    let held = held(&mut step, &payments).await?;
     let (scheme, _) = office.scheme(&mut step.tx, &run.scheme_code).await?;
     published_before(office, &mut step, &run, &scheme).await?;
     let (draws, drawn) = reserve(&mut step, &run, &scheme).await?;
@@ -209,20 +240,14 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
     Ok(Decided { run, already: false, drawn, held })
 }
 
-/// Payments of people who are on hold by now; none was when the run was prepared.
-async fn held(step: &mut Step, payments: &[Payment]) -> Result<Vec<HeldPayment>, Failure> {
-    let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
-    let held = payments.iter().filter_map(|p| {
-        let (hold, _) = holds.get(&p.beneficiary_no)?;
-        Some(HeldPayment {
-            line_no: p.line_no,
-            name: p.name.clone(),
-            citizen_number: CitizenNumber::from_stored(p.citizen_number.clone()).masked(),
-            amount: p.amount,
-            reason: hold.reason,
-        })
-    });
-    Ok(held.collect())
+fn held_payment(line: &FrozenLine<'_>, payee: &Payee<'_>, reason: HoldReason) -> HeldPayment {
+    HeldPayment {
+        line_no: line.line_no,
+        name: payee.name.to_string(),
+        citizen_number: CitizenNumber::from_stored(payee.citizen_number.to_string()).masked(),
+        amount: line.amount,
+        reason,
+    }
 }
 
 /// Appropriations that a run may draw, in order.

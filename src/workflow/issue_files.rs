@@ -4,6 +4,7 @@
 //! payment that a hold or a stop has overtaken is withheld, and its money released. So cover never
 //! exceeds claim at the moment of sending.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
@@ -15,8 +16,10 @@ use crate::calculation::claim::claim;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::{PostingKind, split_over_draws};
 use crate::domain::bank::{Layout, ReasonClass};
+use crate::domain::enrolment::Enrolment;
+use crate::domain::hold::Hold;
 use crate::domain::money::Money;
-use crate::domain::payment::{OutcomeKind, Payment, PaymentRef, frozen_digest};
+use crate::domain::payment::{FrozenDigest, FrozenLine, FrozenLineError, OutcomeKind, Payment};
 use crate::domain::period::{Period, PeriodRange, date_number};
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
@@ -24,7 +27,7 @@ use crate::failure::{Failure, Kind};
 use crate::formats::bank::neutral::{FileHeader, PaymentRow, file_name, write_payment_file};
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
-use crate::storage::payment::NewOutcome;
+use crate::storage::payment::{NewOutcome, Pages};
 use crate::storage::payment_file::PaymentFile;
 use crate::storage::{appropriation, cover, enrolment, hold, kept_file, month_sum, payment, payment_file, run};
 
@@ -80,17 +83,17 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
     }
     let from = run.state.clone();
     let run = run.issue(step.signature())?;
-    let frozen = verify_frozen(&mut step, &run).await?;
-    let (withheld, left) = withhold(office, &mut step, &run, &frozen).await?;
+    let (frozen, doubtful, stretches) = look_again(office, &mut step, &run).await?;
+    let mut sums = month_sum::Sums::default();
+    let (withheld, left) = withhold(&mut step, &run, &frozen, doubtful, &mut sums).await?;
     let left_out: HashSet<i64> = withheld.iter().map(|w| w.line_no).collect();
-    let sent: Vec<&Payment> = frozen.payments.iter().filter(|p| !left_out.contains(&p.line_no)).collect();
-    if sent.is_empty() {
+    let files = lay_out(office, &stretches, &left_out)?;
+    if files.is_empty() {
         return Err(Failure::refused("ALL_WITHHELD", format!("批次 {code} 的明细全部被暂缓，没有可以报盘的"))
             .hint("用 fafang run cancel 作废批次"));
     }
     let offsets = offset::book(office, &mut step, &run, &frozen.offsets, &left).await?;
-    let files = write_files(office, &mut step, &run, &sent).await?;
-    let sums = sums_by_file(&frozen.payments, &files, &withheld);
+    let files = write_files(&mut step, &run, &files, &left_out, &mut sums).await?;
     month_sum::replace(&mut step.tx, &step.agency, &run, sums).await?;
     if !run::move_from(&mut step.tx, &step.agency, &run, &from).await? {
         return Err(Failure::conflict("RUN_MOVED", format!("批次 {code} 刚被其他人处理过")));
@@ -106,21 +109,6 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
     Ok(Issued { run, files, withheld, offset: offsets, again: false })
 }
 
-/// What covers which month in which file; what was withheld is in none.
-fn sums_by_file(payments: &[Payment], files: &[IssuedFile], withheld: &[Withheld]) -> month_sum::Sums {
-    let withheld: HashSet<i64> = withheld.iter().map(|w| w.line_no).collect();
-    let mut sums = month_sum::Sums::default();
-    for payment in payments {
-        if withheld.contains(&payment.line_no) {
-            sums.add(payment, 0, Some(OutcomeKind::Withheld));
-        } else {
-            let at = files.partition_point(|f| f.file.last_line_no < payment.line_no);
-            sums.add(payment, files.get(at).map_or(0, |f| f.file.file_no), None);
-        }
-    }
-    sums
-}
-
 async fn kept_files(step: &mut Step, run: &Run) -> Result<Vec<IssuedFile>, Failure> {
     let mut files = Vec::new();
     for file in payment_file::of_run(&mut step.tx, &step.agency, run).await? {
@@ -130,18 +118,56 @@ async fn kept_files(step: &mut Step, run: &Run) -> Result<Vec<IssuedFile>, Failu
     Ok(files)
 }
 
+/// Payments that may have to be withheld, and what is asked about them.
+struct Doubtful {
+    scheme: Scheme,
+    holds: HashMap<i64, (Hold, i64)>,
+    /// Whose claim may have changed since the run was prepared.
+    changed: Vec<Enrolment>,
+    payments: Vec<Payment>,
+}
+
+/// The lines of a bank, which lie together.
+struct Stretch {
+    bank_code: String,
+    lines: Vec<i64>,
+}
+
+/// Reads the frozen payments once: are they unchanged, which are doubtful, which lines has each bank.
+async fn look_again(office: &Office, step: &mut Step, run: &Run) -> Result<(Frozen, Doubtful, Vec<Stretch>), Failure> {
+    let (scheme, version) = office.scheme(&mut step.tx, &run.scheme_code).await?;
+    let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
+    // Another version of the scheme may have changed anyone's claim.
+    let since = if version == run.scheme_version { run.prepared_event_no } else { 0 };
+    let changed = enrolment::changed_since(&mut step.tx, &step.agency, &run.scheme_code, since).await?;
+    let numbers: HashSet<i64> = changed.iter().map(|person| person.no).collect();
+    let (mut payments, mut stretches) = (Vec::new(), Vec::<Stretch>::new());
+    let frozen = verify_frozen(step, run, |line| {
+        let payee = line.payee()?;
+        if numbers.contains(&line.enrolment_no) || holds.contains_key(&payee.beneficiary_no) {
+            payments.push(line.payment()?);
+        }
+        match stretches.last_mut() {
+            Some(last) if last.bank_code == payee.bank_code => last.lines.push(line.line_no),
+            _ => stretches.push(Stretch { bank_code: payee.bank_code.to_string(), lines: vec![line.line_no] }),
+        }
+        Ok(())
+    });
+    let frozen = frozen.await?;
+    Ok((frozen, Doubtful { scheme, holds, changed, payments }, stretches))
+}
+
 /// Finds what must not be sent any more, records it and releases its money; with everyone, by enrolment,
 /// whose offsets are left out too.
 async fn withhold(
-    office: &Office,
     step: &mut Step,
     run: &Run,
     frozen: &Frozen,
+    doubtful: Doubtful,
+    sums: &mut month_sum::Sums,
 ) -> Result<(Vec<Withheld>, HashMap<i64, String>), Failure> {
-    let (scheme, version) = office.scheme(&mut step.tx, &run.scheme_code).await?;
-    let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
-    let overtaken = overtaken(step, run, &scheme, version, frozen).await?;
-    let mut left: HashMap<i64, String> = overtaken;
+    let mut left = overtaken(step, run, frozen, &doubtful).await?;
+    let Doubtful { holds, payments, .. } = doubtful;
     for target in frozen.offsets.iter().filter_map(|o| o.target) {
         let person = enrolment::by_no(&mut step.tx, &step.agency, target.enrolment_no).await?;
         if let Some((hold, _)) = holds.get(&person.beneficiary_no) {
@@ -149,7 +175,7 @@ async fn withhold(
         }
     }
     let (mut withheld, mut stretches) = (Vec::new(), Vec::new());
-    for payment in &frozen.payments {
+    for payment in &payments {
         if let Some((hold, _)) = holds.get(&payment.beneficiary_no) {
             left.insert(payment.enrolment_no, format!("暂停支付: {}", hold.reason.title()));
         }
@@ -157,6 +183,7 @@ async fn withhold(
             let Payment { line_no, amount, .. } = *payment;
             withheld.push(Withheld { line_no, name: payment.name.clone(), amount, reason });
             stretches.push((payment.offset, amount));
+            sums.add(&payment.covers, 0, Some(OutcomeKind::Withheld));
         }
     }
     if withheld.is_empty() {
@@ -184,26 +211,22 @@ async fn withhold(
 async fn overtaken(
     step: &mut Step,
     run: &Run,
-    scheme: &Scheme,
-    version: i64,
     frozen: &Frozen,
+    Doubtful { scheme, changed, payments, .. }: &Doubtful,
 ) -> Result<HashMap<i64, String>, Failure> {
-    // Another version of the scheme may have changed anyone's claim.
-    let since = if version == run.scheme_version { run.prepared_event_no } else { 0 };
-    let changed = enrolment::changed_since(&mut step.tx, &step.agency, &run.scheme_code, since).await?;
     let mut found = HashMap::new();
     if changed.is_empty() {
         return Ok(found);
     }
     let covered = cover::covered(&mut step.tx, &step.agency, &run.scheme_code).await?;
     let mut months_of: HashMap<i64, BTreeSet<Period>> = HashMap::new();
-    for payment in &frozen.payments {
+    for payment in payments {
         months_of.entry(payment.enrolment_no).or_default().extend(payment.covers.iter().map(|c| c.period));
     }
     for target in frozen.offsets.iter().filter_map(|o| o.target) {
         months_of.entry(target.enrolment_no).or_default().insert(target.period);
     }
-    for person in &changed {
+    for person in changed {
         for period in months_of.get(&person.no).into_iter().flatten() {
             let now = claim(scheme, &person.entitlement, *period);
             let cover = covered.get(&person.no).and_then(|m| m.get(period)).copied().unwrap_or_default();
@@ -240,23 +263,57 @@ pub async fn move_money(
     Ok(())
 }
 
+/// A file to be written: the lines of a bank that it takes.
+struct Sheet<'a> {
+    bank_code: &'a str,
+    layout: &'a Layout,
+    part: usize,
+    parts: usize,
+    lines: Vec<i64>,
+}
+
+/// The files of a run, in order: per bank, and per part where the layout limits the rows.
+fn lay_out<'a>(
+    office: &'a Office,
+    stretches: &'a [Stretch],
+    left_out: &HashSet<i64>,
+) -> Result<Vec<Sheet<'a>>, Failure> {
+    let mut sheets = Vec::new();
+    for Stretch { bank_code, lines } in stretches {
+        let sent: Vec<i64> = lines.iter().copied().filter(|no| !left_out.contains(no)).collect();
+        if sent.is_empty() {
+            continue;
+        }
+        let layout = layout_of(office, bank_code)?;
+        let pieces = sent.chunks(layout.row_limit.max(1));
+        let parts = pieces.len();
+        for (part, lines) in (1..).zip(pieces) {
+            sheets.push(Sheet { bank_code, layout, part, parts, lines: lines.to_vec() });
+        }
+    }
+    Ok(sheets)
+}
+
+/// Writes file after file, each from the pages that its lines lie in.
 async fn write_files(
-    office: &Office,
     step: &mut Step,
     run: &Run,
-    sent: &[&Payment],
+    sheets: &[Sheet<'_>],
+    left_out: &HashSet<i64>,
+    sums: &mut month_sum::Sums,
 ) -> Result<Vec<IssuedFile>, Failure> {
-    let mut files = Vec::new();
-    // Lines are in order of bank, so each bank is one stretch.
-    for of_bank in sent.chunk_by(|a, b| a.bank_code == b.bank_code) {
-        let layout = layout_of(office, &of_bank[0].bank_code)?;
-        let parts = of_bank.chunks(layout.row_limit.max(1));
-        let count = parts.len();
-        for (part, rows) in (1..).zip(parts) {
-            let file_no = i64::try_from(files.len() + 1).unwrap_or(i64::MAX);
-            let payments_digest = frozen_digest(rows.iter().copied(), &[]);
-            files.push(write_file(step, run, layout, (part, count), file_no, rows, payments_digest).await?);
+    let mut files = Vec::with_capacity(sheets.len());
+    for (file_no, sheet) in (1..).zip(sheets) {
+        let lines = (sheet.lines[0], sheet.lines[sheet.lines.len() - 1]);
+        let pages = Pages::of(&step.agency, run, lines).all(&mut step.tx).await?;
+        let mut payments = Vec::with_capacity(sheet.lines.len());
+        for page in &pages {
+            let inside =
+                |l: &FrozenLine<'_>| (lines.0..=lines.1).contains(&l.line_no) && !left_out.contains(&l.line_no);
+            payments.extend(page.lines()?.into_iter().filter(inside));
         }
+        payments.iter().try_for_each(|line| sums.send(line, file_no))?;
+        files.push(write_file(step, run, sheet, file_no, &payments).await?);
     }
     Ok(files)
 }
@@ -272,25 +329,28 @@ fn layout_of<'a>(office: &'a Office, bank_code: &str) -> Result<&'a Layout, Fail
 async fn write_file(
     step: &mut Step,
     run: &Run,
-    layout: &Layout,
-    (part, parts): (usize, usize),
+    Sheet { bank_code, layout, part, parts, .. }: &Sheet<'_>,
     file_no: i64,
-    payments: &[&Payment],
-    payments_digest: String,
+    payments: &[FrozenLine<'_>],
 ) -> Result<IssuedFile, Failure> {
-    let bank_code = &payments[0].bank_code;
     let header = FileHeader {
-        file_ref: format!("{}-{}-{}-{bank_code}-{part}", step.agency, run.periods.last.number(), run.no),
+        file_ref: format!("{}{bank_code}-{part}", reference_stem(&step.agency, run)),
         agency_code: step.agency.clone(),
         scheme_code: run.scheme_code.clone(),
         periods: run.periods,
         pay_date: step.on,
         rows: payments.len(),
         total: payments.iter().map(|p| p.amount).sum(),
-        part,
-        parts,
+        part: *part,
+        parts: *parts,
     };
-    let rows: Vec<PaymentRow> = payments.iter().map(|p| payment_row(&step.agency, run, p)).collect();
+    let (stem, remark) = (reference_stem(&step.agency, run), remark(run.periods));
+    let mut sent = FrozenDigest::default();
+    let mut rows = Vec::with_capacity(payments.len());
+    for line in payments {
+        sent.line(line);
+        rows.push(payment_row(&stem, &remark, line).map_err(payment::unreadable)?);
+    }
     let bytes = write_payment_file(&header, &rows, layout).map_err(|problems| {
         let list: Vec<String> = problems.iter().take(20).map(ToString::to_string).collect();
         Failure::refused("CANNOT_WRITE", format!("批次 {} 不能写成 {bank_code} 的文件:\n{}", run.code, list.join("\n")))
@@ -304,17 +364,17 @@ async fn write_file(
         file_no,
         file_ref: header.file_ref,
         name,
-        bank_code: bank_code.clone(),
+        bank_code: bank_code.to_string(),
         layout_code: layout.code.clone(),
-        part: i64::try_from(part).unwrap_or(i64::MAX),
-        parts: i64::try_from(parts).unwrap_or(i64::MAX),
+        part: i64::try_from(*part).unwrap_or(i64::MAX),
+        parts: i64::try_from(*parts).unwrap_or(i64::MAX),
         pay_date: date_number(header.pay_date),
         first_line_no: payments[0].line_no,
         last_line_no: payments[payments.len() - 1].line_no,
         row_count: i64::try_from(payments.len()).unwrap_or(i64::MAX),
         total_fen: header.total.fen(),
         digest,
-        payments_digest,
+        payments_digest: sent.finish(&[]),
         status: "written".into(),
         open_rows: 0,
         open_fen: 0,
@@ -329,23 +389,27 @@ async fn write_file(
     Ok(IssuedFile { file, bytes })
 }
 
-/// One row of a payment file; also what an answer is compared with.
-pub fn payment_row(agency: &str, run: &Run, payment: &Payment) -> PaymentRow {
-    let reference = PaymentRef {
-        agency_code: agency.to_string(),
-        run_period: run.periods.last,
-        run_no: run.no,
-        line_no: payment.line_no,
-    };
-    PaymentRow {
-        line_no: payment.line_no,
-        account: payment.account_number.clone(),
-        holder: payment.account_holder.clone(),
-        amount: payment.amount,
-        citizen_number: payment.citizen_number.clone(),
-        remark: remark(run.periods),
-        payment_ref: reference.to_string(),
-    }
+/// What every reference of a run begins with, before the line or the bank (see `PaymentRef`).
+pub fn reference_stem(agency: &str, run: &Run) -> String {
+    format!("{agency}-{}-{}-", run.periods.last.number(), run.no)
+}
+
+/// One row of a payment file.
+fn payment_row<'a>(
+    stem: &str,
+    remark: &'a str,
+    line: &FrozenLine<'a>,
+) -> Result<PaymentRow<Cow<'a, str>>, FrozenLineError> {
+    let payee = line.payee()?;
+    Ok(PaymentRow {
+        line_no: line.line_no,
+        account: payee.account_number.into(),
+        holder: payee.account_holder.into(),
+        amount: line.amount,
+        citizen_number: payee.citizen_number.into(),
+        remark: remark.into(),
+        payment_ref: format!("{stem}{}", line.line_no).into(),
+    })
 }
 
 fn remark(periods: PeriodRange) -> String {

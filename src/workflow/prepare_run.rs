@@ -129,7 +129,7 @@ pub async fn prepare_run(
     payment::insert(&mut step.tx, &step.agency, &run, &payments).await?;
     let mut sums = month_sum::Sums::default();
     for payment in &payments {
-        sums.add(payment, 0, None);
+        sums.add(&payment.covers, 0, None);
     }
     month_sum::add(&mut step.tx, &step.agency, &run, sums).await?;
     let standing_runs = run::standing(&runs).count() + 1;

@@ -3,28 +3,33 @@
 //! The file as a whole is checked first and refused if its head does not fit what was sent. Then
 //! each row is matched by payment reference and compared; what does not fit becomes a finding and
 //! is neither success nor failure. Only a positive failure makes money payable again.
+//!
+//! Rows and payments are both in order of line, so they are walked side by side; the payments are those
+//! that were sent only if their digest, taken on the way, says so: until then nothing is stored.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::issue_files::{class_of, move_money, payment_row};
+use super::issue_files::{class_of, move_money, reference_stem};
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::PostingKind;
 use crate::domain::bank::{Layout, ReasonClass};
 use crate::domain::hold::HoldReason;
 use crate::domain::money::Money;
-use crate::domain::payment::{OutcomeKind, Payment, PaymentRef, PaymentState, frozen_digest};
+use crate::domain::payment::{FrozenDigest, FrozenLine, OutcomeKind, PaymentState};
 use crate::domain::period::date_from_number;
 use crate::domain::person_name::same_name;
 use crate::domain::run::{Run, RunState};
 use crate::failure::{Failure, Kind};
-use crate::formats::bank::neutral::{Answer, AnswerKind, AnswerRow, AnswerStatus, read_answer};
+use crate::formats::bank::neutral::{
+    Answer, AnswerKind, AnswerRow, AnswerStatus, ReadError, answer_text, parse_answer,
+};
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
 use crate::storage::finding::{self, NewFinding};
-use crate::storage::payment::{NewOutcome, Outcomes, payment_state};
+use crate::storage::payment::{NewOutcome, Outcomes, Pages, StoredOutcome, payment_state};
 use crate::storage::payment_file::{NewReturn, PaymentFile, Tally};
 use crate::storage::{hold, kept_file, month_sum, payment, payment_file, recovery, run};
 
@@ -35,6 +40,8 @@ pub struct Taken {
     pub run_code: String,
     /// File it answers.
     pub file_ref: String,
+    /// SHA-256 of its bytes.
+    pub digest: String,
     /// Credited by it.
     pub credited: Tally,
     /// Rejected by it.
@@ -53,68 +60,171 @@ pub struct Taken {
     pub already: Option<String>,
 }
 
+/// A file of the bank, as it came.
+#[derive(Debug, Clone)]
+pub struct AnswerFile {
+    /// Its name, for messages and for the record.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// Takes in a return or a late return.
 ///
 /// # Errors
 /// When the file cannot be read, is of the other kind, answers no file of ours, or its head does
 /// not fit the file it answers. Then nothing is stored.
 pub async fn take_return(office: &Office, kind: AnswerKind, name: &str, bytes: &[u8]) -> Result<Taken, Failure> {
+    let file = AnswerFile { name: name.to_string(), bytes: bytes.to_vec() };
+    let taken = take_returns(office, kind, [Ok(file)]).await?.pop();
+    taken.ok_or_else(|| Failure::new(Kind::Internal, "INCONSISTENT", format!("{name} 没有结果")))
+}
+
+/// Takes in several returns, or late returns, one after another in one step: all of them or none. Each is what it would
+/// be alone; one that was taken in before, or comes twice among them, changes nothing and the others go on. `files` are
+/// asked for one by one, so that no more than one is in memory; one that could not be had is refused like any other.
+///
+/// # Errors
+/// As [`take_return`], with every file that is refused by its name.
+pub async fn take_returns(
+    office: &Office,
+    kind: AnswerKind,
+    files: impl IntoIterator<Item = Result<AnswerFile, Failure>>,
+) -> Result<Vec<Taken>, Failure> {
     let action = if kind == AnswerKind::Return { "bank.return" } else { "bank.late_return" };
     let mut step = Step::begin(office, action, &[Role::Finance]).await?;
-    let digest = kept_file::digest_of(bytes);
-    let answer = read_answer(bytes).map_err(|e| Failure::input(e.code(), format!("{name}: {e}")))?;
-    let file = find_file(&mut step, kind, name, &answer).await?;
-    let run = run_of(&mut step, &file).await?;
-    if let Some(past) = payment_file::past_return(&mut step.tx, &step.agency, &digest).await? {
-        let already = format!("{name} 已由 {} 于 {} 读入", past.received_by, past.received_on()?);
-        return Ok(Taken { already: Some(already), ..nothing(&run, &file) });
+    let (mut taken, mut refused) = (Vec::new(), Vec::new());
+    for file in files {
+        let result = match file {
+            Ok(file) => take_file(office, &mut step, kind, file).await,
+            Err(unread) => Err(unread),
+        };
+        match result {
+            Ok(one) => taken.push(one),
+            // The clerk corrects all such files at once; anything else is no matter of files.
+            Err(failure) if failure.kind == Kind::Input => refused.push(failure),
+            Err(failure) => return Err(failure),
+        }
     }
-    check_header(name, &answer, &step.agency, &run, &file)?;
-    let lines = (file.first_line_no, file.last_line_no);
-    let outcomes = payment::outcomes_of_lines(&mut step.tx, &step.agency, &run, lines).await?;
-    let mut payments = payment::of_lines(&mut step.tx, &step.agency, &run, lines).await?;
-    payments.retain(|p| !is_withheld(p, &outcomes));
-    verify_sent(&run, &file, &payments)?;
-    let recovered = recovery::recovered_of_run(&mut step.tx, &step.agency, &run).await?;
-    let layout = office.banks.layout(&file.layout_code);
-    let mut matching =
-        Matching { agency: &step.agency, run: &run, file: &file, layout, on: step.on, result: Effect::default() };
-    let rows = matching.by_line(&answer, &payments);
-    match kind {
-        AnswerKind::Return => matching.take_rows(&rows, &payments, &outcomes)?,
-        AnswerKind::LateReturn => matching.take_late_rows(&rows, &payments, &outcomes, &recovered)?,
+    if let Some(failure) = refusal(refused, taken.len()) {
+        return Err(failure);
     }
-    let result = matching.result;
-    let taken = store(&mut step, &run, &file, kind, (name, bytes, &digest), answer.rows.len(), result).await?;
-    let detail = json!({
-        "file": file.file_ref, "digest": digest, "credited_fen": taken.credited.amount.fen(),
-        "rejected_fen": taken.rejected.amount.fen(), "open_fen": taken.open.amount.fen(),
-        "returned_fen": taken.returned.amount.fen(), "findings": taken.findings.len(), "settled": taken.settled,
-    });
-    step.finish(&run.code, detail).await?;
+    let new = || taken.iter().filter(|t| t.already.is_none());
+    let mut details: Vec<Value> = new().map(detail).collect();
+    let detail = match details.len() {
+        0 => return Ok(taken),
+        1 => details.remove(0),
+        _ => json!({ "files": details }),
+    };
+    let mut runs: Vec<&str> = Vec::new();
+    for one in new() {
+        if !runs.contains(&&*one.run_code) {
+            runs.push(&one.run_code);
+        }
+    }
+    step.finish(&runs.join(" "), detail).await?;
     Ok(taken)
 }
 
-/// A withheld payment lies between the lines of its file but was never in it.
-fn is_withheld(payment: &Payment, outcomes: &Outcomes) -> bool {
-    outcomes.get(&payment.line_no).is_some_and(|o| o[0].kind == OutcomeKind::Withheld.code())
+/// What the audit event says of a file.
+fn detail(taken: &Taken) -> Value {
+    json!({
+        "file": taken.file_ref, "digest": taken.digest, "credited_fen": taken.credited.amount.fen(),
+        "rejected_fen": taken.rejected.amount.fen(), "open_fen": taken.open.amount.fen(),
+        "returned_fen": taken.returned.amount.fen(), "findings": taken.findings.len(), "settled": taken.settled,
+    })
 }
 
-/// The payments of the file are still those that were sent.
-fn verify_sent(run: &Run, file: &PaymentFile, payments: &[Payment]) -> Result<(), Failure> {
-    if frozen_digest(payments, &[]) == file.payments_digest {
-        return Ok(());
+/// The one answer about all files that were refused; a file that came alone is told as it is.
+fn refusal(mut refused: Vec<Failure>, others: usize) -> Option<Failure> {
+    if refused.len() + others < 2 {
+        return refused.pop();
     }
-    Err(Failure::new(
-        Kind::Internal,
-        "RUN_TAMPERED",
-        format!("批次 {} 文件 {} 的明细与报盘时不一致", run.code, file.name),
-    )
-    .hint("数据可能被程序以外的手段改动过，没有读入；请运行 fafang doctor"))
+    let first = refused.first()?;
+    let code = if refused.iter().all(|f| f.code == first.code) { first.code } else { "RETURNS_REFUSED" };
+    let list: Vec<String> = refused.iter().map(|f| format!("{} [{}]", f.message, f.code)).collect();
+    let mut hints = vec!["这些文件没有读入，同时给出的其他文件也没有读入；更正或去掉以后重新读入全部文件".to_string()];
+    for failure in refused {
+        if !failure.hint.is_empty() && !hints.contains(&failure.hint) {
+            hints.push(failure.hint);
+        }
+    }
+    let message = format!("{} 个文件被退回:\n{}", list.len(), list.join("\n"));
+    Some(Failure::input(code, message).hint(hints.join("\n")))
 }
 
-fn nothing(run: &Run, file: &PaymentFile) -> Taken {
+/// Takes in one file within a step.
+async fn take_file(
+    office: &Office,
+    step: &mut Step,
+    kind: AnswerKind,
+    AnswerFile { name, bytes }: AnswerFile,
+) -> Result<Taken, Failure> {
+    let digest = kept_file::digest_of(&bytes);
+    let unbelievable = |e: ReadError| Failure::input(e.code(), format!("{name}: {e}"));
+    let text = answer_text(&bytes).map_err(unbelievable)?;
+    let answer = parse_answer(&text).map_err(unbelievable)?;
+    let file = find_file(step, kind, &name, &answer).await?;
+    let run = run_of(step, &file).await?;
+    if let Some(past) = payment_file::past_return(&mut step.tx, &step.agency, &digest).await? {
+        let already = format!("{name} 已由 {} 于 {} 读入", past.received_by, past.received_on()?);
+        return Ok(Taken { already: Some(already), ..nothing(&run, &file, digest) });
+    }
+    check_header(&name, &answer, &step.agency, &run, &file)?;
+    let lines = (file.first_line_no, file.last_line_no);
+    let outcomes = payment::outcomes_of_lines(&mut step.tx, &step.agency, &run, lines).await?;
+    let recovered = match kind {
+        AnswerKind::Return => HashSet::new(),
+        AnswerKind::LateReturn => recovery::recovered_of_run(&mut step.tx, &step.agency, &run).await?,
+    };
+    let stem = reference_stem(&step.agency, &run);
+    let (rows, strangers) = by_line(&answer, &stem);
+    let mut matching = Matching {
+        stem: &stem,
+        run: &run,
+        file: &file,
+        layout: office.banks.layout(&file.layout_code),
+        on: step.on,
+        outcomes: &outcomes,
+        recovered: &recovered,
+        ahead: &rows,
+        strangers,
+        result: Effect::default(),
+    };
+    let mut sent = FrozenDigest::default();
+    let mut pages = Pages::of(&step.agency, &run, lines);
+    while let Some(page) = pages.next(&mut step.tx).await? {
+        for line in page.lines()? {
+            if (lines.0..=lines.1).contains(&line.line_no) && !is_withheld(&line, &outcomes) {
+                sent.line(&line);
+                match kind {
+                    AnswerKind::Return => matching.take(&line)?,
+                    AnswerKind::LateReturn => matching.take_late(&line)?,
+                }
+            }
+        }
+    }
+    if sent.finish(&[]) != file.payments_digest {
+        return Err(tampered(&run, &file));
+    }
+    let (result, count) = (matching.finish(), answer.rows.len());
+    store(step, &run, &file, kind, (&name, bytes, digest), count, result).await
+}
+
+/// A withheld payment lies between the lines of its file but was never in it.
+fn is_withheld(line: &FrozenLine<'_>, outcomes: &Outcomes) -> bool {
+    outcomes.get(&line.line_no).is_some_and(|o| o[0].kind == OutcomeKind::Withheld.code())
+}
+
+/// The payments of the file are not those that were sent.
+fn tampered(run: &Run, file: &PaymentFile) -> Failure {
+    Failure::new(Kind::Internal, "RUN_TAMPERED", format!("批次 {} 文件 {} 的明细与报盘时不一致", run.code, file.name))
+        .hint("数据可能被程序以外的手段改动过，没有读入；请运行 fafang doctor")
+}
+
+fn nothing(run: &Run, file: &PaymentFile, digest: String) -> Taken {
     Taken {
+        digest,
         run_code: run.code.clone(),
         file_ref: file.file_ref.clone(),
         credited: Tally::default(),
@@ -128,7 +238,12 @@ fn nothing(run: &Run, file: &PaymentFile) -> Taken {
     }
 }
 
-async fn find_file(step: &mut Step, kind: AnswerKind, name: &str, answer: &Answer) -> Result<PaymentFile, Failure> {
+async fn find_file(
+    step: &mut Step,
+    kind: AnswerKind,
+    name: &str,
+    answer: &Answer<&str>,
+) -> Result<PaymentFile, Failure> {
     if answer.kind != kind {
         let (is, command) = match answer.kind {
             AnswerKind::Return => ("回盘文件", "fafang bank return"),
@@ -152,7 +267,7 @@ async fn run_of(step: &mut Step, file: &PaymentFile) -> Result<Run, Failure> {
 }
 
 /// Head of the answer against the file that was sent: run, part, date, count, sum.
-fn check_header(name: &str, answer: &Answer, agency: &str, run: &Run, file: &PaymentFile) -> Result<(), Failure> {
+fn check_header(name: &str, answer: &Answer<&str>, agency: &str, run: &Run, file: &PaymentFile) -> Result<(), Failure> {
     let found = &answer.header;
     let mut differences = Vec::new();
     let mut compare = |field: &str, found: String, sent: String| {
@@ -168,7 +283,7 @@ fn check_header(name: &str, answer: &Answer, agency: &str, run: &Run, file: &Pay
     compare("总笔数", found.rows.to_string(), file.row_count.to_string());
     compare("总金额", found.total.to_string(), file.total().to_string());
     compare("分包", format!("{}/{}", found.part, found.parts), format!("{}/{}", file.part, file.parts));
-    let rows_total: Money = answer.rows.iter().filter_map(|r| r.amount.clone().ok()).sum();
+    let rows_total: Money = answer.rows.iter().filter_map(|r| r.amount.ok()).sum();
     if answer.kind == AnswerKind::Return && answer.rows.len() == found.rows && rows_total != found.total {
         differences.push(format!("{name} 明细合计: {rows_total}，应为报盘总金额 {}", found.total));
     }
@@ -194,22 +309,61 @@ struct Effect {
     returned_money: Vec<(Money, Money)>,
 }
 
+/// Adds a payment's money to the stretches of fen it came from; payments that lie side by side are one stretch.
+fn lay(stretches: &mut Vec<(Money, Money)>, line: &FrozenLine<'_>) {
+    match stretches.last_mut() {
+        Some((offset, amount)) if *offset + *amount == line.offset => *amount += line.amount,
+        _ => stretches.push((line.offset, line.amount)),
+    }
+}
+
+type Row<'a> = AnswerRow<&'a str>;
+
+/// A row of the answer under the line of the run that its reference names.
+type RowOfLine<'a> = (i64, &'a Row<'a>);
+
+/// Rows that bear a reference of this run, in order of line, those of one line as they stand in the file; and the others.
+fn by_line<'a>(answer: &'a Answer<&'a str>, stem: &str) -> (Vec<RowOfLine<'a>>, Vec<&'a Row<'a>>) {
+    let (mut rows, mut strangers) = (Vec::with_capacity(answer.rows.len()), Vec::new());
+    for row in &answer.rows {
+        match row.payment_ref.strip_prefix(stem).and_then(plain_number) {
+            Some(line_no) => rows.push((line_no, row)),
+            None => strangers.push(row),
+        }
+    }
+    // Stable, and nothing to do for the usual answer.
+    rows.sort_by_key(|(line_no, _)| *line_no);
+    (rows, strangers)
+}
+
+/// A number from 1 in its one spelling: `-01` is not `-1`.
+fn plain_number(text: &str) -> Option<i64> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    is_plain.then(|| text.parse().ok()).flatten()
+}
+
 struct Matching<'a> {
-    agency: &'a str,
+    stem: &'a str,
     run: &'a Run,
     file: &'a PaymentFile,
     layout: Option<&'a Layout>,
     on: chrono::NaiveDate,
+    outcomes: &'a Outcomes,
+    recovered: &'a HashSet<i64>,
+    /// Rows of lines that are still to come.
+    ahead: &'a [RowOfLine<'a>],
+    /// Rows that are no payment of this file.
+    strangers: Vec<&'a Row<'a>>,
     result: Effect,
 }
 
 /// What the bank says of one payment, after everything that does not fit was made a finding.
 enum Verdict<'a> {
-    Credited(&'a AnswerRow),
-    Rejected(&'a AnswerRow),
-    Returned(&'a AnswerRow),
+    Credited(&'a Row<'a>),
+    Rejected(&'a Row<'a>),
+    Returned(&'a Row<'a>),
     /// Nothing that counts; the row's own words, if there is a row.
-    Open(String),
+    Open(&'a str),
 }
 
 impl<'a> Matching<'a> {
@@ -217,222 +371,211 @@ impl<'a> Matching<'a> {
         self.result.findings.push(NewFinding { code, line_no, amount, message });
     }
 
-    /// Rows of the answer by payment; rows that are no payment of this file become findings.
-    fn by_line(&mut self, answer: &'a Answer, payments: &[Payment]) -> BTreeMap<i64, Vec<&'a AnswerRow>> {
-        let mut rows: BTreeMap<i64, Vec<&AnswerRow>> = BTreeMap::new();
-        for row in &answer.rows {
-            let reference: Option<PaymentRef> = row.payment_ref.parse().ok();
-            let own = reference.filter(|r| {
-                r.agency_code == self.agency && r.run_no == self.run.no && r.run_period == self.run.periods.last
-            });
-            let line_no = own.map(|r| r.line_no);
-            let known =
-                line_no.and_then(|n| payments.binary_search_by_key(&n, |p| p.line_no).ok()).map(|at| &payments[at]);
-            match known {
-                Some(payment) => rows.entry(payment.line_no).or_default().push(row),
-                None => self.finding(
-                    "RETURN_ROW_UNKNOWN",
-                    None,
-                    row.amount.clone().unwrap_or_default(),
-                    format!("第{}行 明细号“{}”不在文件 {} 中", row.row, row.payment_ref, self.file.file_ref),
-                ),
-            }
-        }
+    fn reference(&self, line: &FrozenLine<'_>) -> String {
+        format!("{}{}", self.stem, line.line_no)
+    }
+
+    /// The rows of a payment. Payments are asked for in order of line: what lies before is no payment of this file.
+    fn rows_of(&mut self, line_no: i64) -> &'a [RowOfLine<'a>] {
+        let count = |rows: &[RowOfLine<'_>], line_no| rows.iter().take_while(|(no, _)| *no <= line_no).count();
+        let (strangers, rest) = self.ahead.split_at(count(self.ahead, line_no - 1));
+        self.strangers.extend(strangers.iter().map(|(_, row)| *row));
+        let (rows, rest) = rest.split_at(count(rest, line_no));
+        self.ahead = rest;
         rows
     }
 
-    fn state(&self, payment: &Payment, outcomes: &Outcomes) -> Result<PaymentState, Failure> {
-        let last = outcomes.get(&payment.line_no).and_then(|o| o.last()).map(|o| o.kind.as_str());
+    fn state(&self, line_no: i64) -> Result<PaymentState, Failure> {
+        let last = self.outcomes.get(&line_no).and_then(|o| o.last()).map(|o| o.kind.as_str());
         Ok(payment_state(self.run.state.code(), Some(&self.file.status), last)?)
     }
 
-    /// Compares the rows of one payment with it and with each other.
-    fn verdict(&mut self, payment: &Payment, rows: &[&'a AnswerRow]) -> Verdict<'a> {
-        let sent = payment_row(self.agency, self.run, payment);
-        let line = Some(payment.line_no);
-        let row = rows[0];
+    /// Compares the rows of one payment, one at least, with it and with each other.
+    fn verdict(&mut self, line: &FrozenLine<'_>, rows: &[RowOfLine<'a>]) -> Result<Verdict<'a>, Failure> {
+        let (line_no, row) = (Some(line.line_no), rows[0].1);
         if rows.len() > 1 {
-            let numbers: Vec<String> = rows.iter().map(|r| r.row.to_string()).collect();
-            let place = format!("第{}行 明细 {} 重复", numbers.join("、"), sent.payment_ref);
-            let said = |r: &AnswerRow| {
-                (r.status.clone(), r.amount.clone(), r.account.clone(), r.holder.clone(), r.reason_code.clone())
-            };
-            if rows.iter().any(|r| said(r) != said(row) || r.line_no != row.line_no) {
-                self.finding("RETURN_ROWS_CONTRADICT", line, payment.amount, format!("{place}且结果不同，按未决处理"));
-                return Verdict::Open("回盘重复且矛盾".into());
+            let numbers: Vec<String> = rows.iter().map(|(_, r)| r.row.to_string()).collect();
+            let place = format!("第{}行 明细 {} 重复", numbers.join("、"), self.reference(line));
+            let said = |r: &Row<'a>| (r.status.clone(), r.amount, r.account, r.holder, r.reason_code, r.line_no);
+            if rows.iter().any(|(_, r)| said(r) != said(row)) {
+                self.finding("RETURN_ROWS_CONTRADICT", line_no, line.amount, format!("{place}且结果不同，按未决处理"));
+                return Ok(Verdict::Open("回盘重复且矛盾"));
             }
-            self.finding("RETURN_ROW_DUPLICATE", line, Money::ZERO, format!("{place}，结果相同，只计一次"));
+            self.finding("RETURN_ROW_DUPLICATE", line_no, Money::ZERO, format!("{place}，结果相同，只计一次"));
         }
+        let payee = line.payee().map_err(payment::unreadable)?;
         let mut differences = Vec::new();
-        if row.line_no != sent.line_no.to_string() {
-            differences.push(("RETURN_LINE_DIFFERS", format!("序号 {}，应为 {}", row.line_no, sent.line_no)));
+        if plain_number(row.line_no) != line_no {
+            differences.push(("RETURN_LINE_DIFFERS", format!("序号 {}，应为 {}", row.line_no, line.line_no)));
         }
-        if row.account != sent.account {
+        if row.account != payee.account_number {
             differences.push(("RETURN_ACCOUNT_DIFFERS", "账号与发出的不同".to_string()));
         }
-        if !same_name(&row.holder, &sent.holder) {
-            differences.push(("RETURN_NAME_DIFFERS", format!("户名“{}”，应为“{}”", row.holder, sent.holder)));
+        if !same_name(row.holder, payee.account_holder) {
+            let message = format!("户名“{}”，应为“{}”", row.holder, payee.account_holder);
+            differences.push(("RETURN_NAME_DIFFERS", message));
         }
-        if row.amount.as_ref() != Ok(&sent.amount) {
-            let found = row.amount.as_ref().map_or_else(Clone::clone, ToString::to_string);
-            differences.push(("RETURN_AMOUNT_DIFFERS", format!("金额 {found}，应为 {}", sent.amount)));
+        if row.amount != Ok(line.amount) {
+            let found = row.amount.map_or_else(str::to_string, |amount| amount.to_string());
+            differences.push(("RETURN_AMOUNT_DIFFERS", format!("金额 {found}，应为 {}", line.amount)));
         }
         if let Some((code, _)) = differences.first() {
             let words: Vec<&str> = differences.iter().map(|(_, words)| words.as_str()).collect();
-            let message = format!("第{}行 明细 {}: {}，按未决处理", row.row, sent.payment_ref, words.join("；"));
-            self.finding(code, line, payment.amount, message);
-            return Verdict::Open("回盘内容与报盘不同".into());
+            let message = format!("第{}行 明细 {}: {}，按未决处理", row.row, self.reference(line), words.join("；"));
+            self.finding(code, line_no, line.amount, message);
+            return Ok(Verdict::Open("回盘内容与报盘不同"));
         }
-        match &row.status {
+        Ok(match &row.status {
             AnswerStatus::Credited => Verdict::Credited(row),
             AnswerStatus::Rejected => Verdict::Rejected(row),
             AnswerStatus::Returned => Verdict::Returned(row),
-            AnswerStatus::Open => Verdict::Open(row.reason_text.clone()),
+            AnswerStatus::Open => Verdict::Open(row.reason_text),
             AnswerStatus::Unknown(text) => {
                 let message = format!(
                     "第{}行 明细 {}: 状态“{text}”不认识，应为 S、F 或 P，按未决处理",
-                    row.row, sent.payment_ref
+                    row.row,
+                    self.reference(line)
                 );
-                self.finding("RETURN_STATUS_UNKNOWN", line, payment.amount, message);
-                Verdict::Open(text.clone())
+                self.finding("RETURN_STATUS_UNKNOWN", line_no, line.amount, message);
+                Verdict::Open(text)
             }
-        }
+        })
     }
 
     fn outcome(
         &mut self,
-        payment: &Payment,
-        outcomes: &Outcomes,
+        line: &FrozenLine<'_>,
         kind: OutcomeKind,
-        row: Option<&AnswerRow>,
+        row: Option<&Row<'_>>,
         text: &str,
-    ) {
-        let before = outcomes.get(&payment.line_no).map_or(&[][..], Vec::as_slice);
-        let last = before.last().and_then(|o| o.kind().ok());
-        self.result.sums.tell(payment, self.file.file_no, last, kind);
-        let reason_code = row.map_or_else(String::new, |r| r.reason_code.clone());
+    ) -> Result<(), Failure> {
+        let before = self.outcomes.get(&line.line_no).map_or(&[][..], Vec::as_slice);
+        let last = before.last().map(StoredOutcome::kind).transpose()?;
+        self.result.sums.tell(line, self.file.file_no, last, kind)?;
+        let reason_code = row.map_or_else(String::new, |r| r.reason_code.to_string());
         let failed = matches!(kind, OutcomeKind::Rejected | OutcomeKind::Returned);
         self.result.outcomes.push(NewOutcome {
-            line_no: payment.line_no,
+            line_no: line.line_no,
             seq_no: i64::try_from(before.len() + 1).unwrap_or(i64::MAX),
             kind,
             reason_class: failed.then(|| class_of(self.layout, &reason_code)),
             reason_code,
             reason_text: text.to_string(),
-            bank_ref: row.map_or_else(String::new, |r| r.bank_ref.clone()),
+            bank_ref: row.map_or_else(String::new, |r| r.bank_ref.to_string()),
             on: row.and_then(|r| r.on).unwrap_or(self.on),
         });
+        Ok(())
     }
 
     /// Opens a hold for a failure that needs a correction; an unknown code is also a finding.
-    fn hold(&mut self, payment: &Payment, row: &AnswerRow, what: &str) {
-        let class = class_of(self.layout, &row.reason_code);
-        let reference = payment_row(self.agency, self.run, payment).payment_ref;
+    fn hold(&mut self, line: &FrozenLine<'_>, row: &Row<'_>, what: &str) -> Result<(), Failure> {
+        let class = class_of(self.layout, row.reason_code);
+        let reference = self.reference(line);
         if class == ReasonClass::Unknown {
             let message = format!(
                 "第{}行 明细 {reference}: 原因代码“{}”不在代码表里（{}）",
                 row.row, row.reason_code, row.reason_text
             );
-            self.finding("RETURN_REASON_UNKNOWN", Some(payment.line_no), Money::ZERO, message);
+            self.finding("RETURN_REASON_UNKNOWN", Some(line.line_no), Money::ZERO, message);
         }
         if class.needs_correction() {
+            let beneficiary_no = line.payee().map_err(payment::unreadable)?.beneficiary_no;
             let note = format!("{what} {} {}（明细 {reference}）", row.reason_code, row.reason_text);
-            self.result.holds.push((payment.beneficiary_no, class, note));
+            self.result.holds.push((beneficiary_no, class, note));
         }
+        Ok(())
     }
 
-    fn take_rows(
-        &mut self,
-        rows: &BTreeMap<i64, Vec<&'a AnswerRow>>,
-        payments: &[Payment],
-        outcomes: &Outcomes,
-    ) -> Result<(), Failure> {
-        let first = !self.file.is_answered();
-        for payment in payments {
-            let state = self.state(payment, outcomes)?;
-            let verdict = match rows.get(&payment.line_no) {
-                Some(rows) => self.verdict(payment, rows),
-                None if first => {
-                    let reference = payment_row(self.agency, self.run, payment).payment_ref;
-                    let message = format!("明细 {reference} {} 元没有出现在回盘里，按未决处理", payment.amount);
-                    self.finding("RETURN_ROW_MISSING", Some(payment.line_no), payment.amount, message);
-                    Verdict::Open("回盘缺行".into())
+    /// What a return says of the next payment of its file.
+    fn take(&mut self, line: &FrozenLine<'_>) -> Result<(), Failure> {
+        let is_first = !self.file.is_answered();
+        let rows = self.rows_of(line.line_no);
+        let row = rows.first().map(|(_, row)| *row);
+        let verdict = match row {
+            Some(_) => self.verdict(line, rows)?,
+            None if is_first => {
+                let message = format!("明细 {} {} 元没有出现在回盘里，按未决处理", self.reference(line), line.amount);
+                self.finding("RETURN_ROW_MISSING", Some(line.line_no), line.amount, message);
+                Verdict::Open("回盘缺行")
+            }
+            None => return Ok(()),
+        };
+        match (self.state(line.line_no)?, verdict) {
+            (PaymentState::Sent, Verdict::Credited(row)) => {
+                if !is_first {
+                    self.outcome(line, OutcomeKind::Credited, Some(row), "")?;
                 }
-                None => continue,
-            };
-            match (state, verdict) {
-                (PaymentState::Sent, Verdict::Credited(row)) => {
-                    if !first {
-                        self.outcome(payment, outcomes, OutcomeKind::Credited, Some(row), "");
-                    }
-                    self.result.credited.add(payment.amount);
-                    self.result.credited_money.push((payment.offset, payment.amount));
+                self.result.credited.add(line.amount);
+                lay(&mut self.result.credited_money, line);
+            }
+            (PaymentState::Sent, Verdict::Rejected(row)) => {
+                self.outcome(line, OutcomeKind::Rejected, Some(row), row.reason_text)?;
+                self.hold(line, row, "回盘失败")?;
+                self.result.rejected.add(line.amount);
+                lay(&mut self.result.rejected_money, line);
+            }
+            (PaymentState::Sent, Verdict::Open(text)) => {
+                if is_first {
+                    self.outcome(line, OutcomeKind::Open, row, text)?;
                 }
-                (PaymentState::Sent, Verdict::Rejected(row)) => {
-                    self.outcome(payment, outcomes, OutcomeKind::Rejected, Some(row), &row.reason_text);
-                    self.hold(payment, row, "回盘失败");
-                    self.result.rejected.add(payment.amount);
-                    self.result.rejected_money.push((payment.offset, payment.amount));
-                }
-                (PaymentState::Sent, Verdict::Open(text)) => {
-                    if first {
-                        self.outcome(
-                            payment,
-                            outcomes,
-                            OutcomeKind::Open,
-                            rows.get(&payment.line_no).map(|r| r[0]),
-                            &text,
-                        );
-                    }
-                }
-                (PaymentState::Credited, Verdict::Credited(_)) | (PaymentState::Rejected, Verdict::Rejected(_)) => {}
-                (state, _) => {
-                    let reference = payment_row(self.agency, self.run, payment).payment_ref;
-                    let message = format!(
-                        "明细 {reference} 已是“{}”，这次回盘说法不同，没有改动；退票请用 bank late-return",
-                        state.title()
-                    );
-                    self.finding("RETURN_CONTRADICTS", Some(payment.line_no), payment.amount, message);
-                }
+            }
+            (PaymentState::Credited, Verdict::Credited(_)) | (PaymentState::Rejected, Verdict::Rejected(_)) => {}
+            (state, _) => {
+                let message = format!(
+                    "明细 {} 已是“{}”，这次回盘说法不同，没有改动；退票请用 bank late-return",
+                    self.reference(line),
+                    state.title()
+                );
+                self.finding("RETURN_CONTRADICTS", Some(line.line_no), line.amount, message);
             }
         }
         Ok(())
     }
 
-    fn take_late_rows(
-        &mut self,
-        rows: &BTreeMap<i64, Vec<&'a AnswerRow>>,
-        payments: &[Payment],
-        outcomes: &Outcomes,
-        recovered: &HashSet<i64>,
-    ) -> Result<(), Failure> {
-        for payment in payments {
-            let Some(rows) = rows.get(&payment.line_no) else { continue };
-            let state = self.state(payment, outcomes)?;
-            match (state, self.verdict(payment, rows)) {
-                (PaymentState::Credited, Verdict::Returned(_)) if recovered.contains(&payment.enrolment_no) => {
-                    // The same fen cannot come back twice: a person must find out which of the two it was.
-                    let reference = payment_row(self.agency, self.run, payment).payment_ref;
-                    let message =
-                        format!("明细 {reference} 的钱已经追回（或正在抵扣），又有退票，没有改动；请核实退款与退票");
-                    self.finding("LATE_RETURN_RECOVERED", Some(payment.line_no), payment.amount, message);
-                }
-                (PaymentState::Credited, Verdict::Returned(row)) => {
-                    self.outcome(payment, outcomes, OutcomeKind::Returned, Some(row), &row.reason_text);
-                    self.hold(payment, row, "退票");
-                    self.result.returned.add(payment.amount);
-                    self.result.returned_money.push((payment.offset, payment.amount));
-                }
-                (state, Verdict::Returned(_)) => {
-                    let reference = payment_row(self.agency, self.run, payment).payment_ref;
-                    let message = format!("明细 {reference} 是“{}”，只有成功的明细才会退票，没有改动", state.title());
-                    self.finding("LATE_RETURN_NOT_CREDITED", Some(payment.line_no), payment.amount, message);
-                }
-                // What does not fit is a finding already.
-                _ => {}
+    /// What a late return says of the next payment of its file.
+    fn take_late(&mut self, line: &FrozenLine<'_>) -> Result<(), Failure> {
+        let rows = self.rows_of(line.line_no);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        // What does not fit is a finding already.
+        let Verdict::Returned(row) = self.verdict(line, rows)? else { return Ok(()) };
+        match self.state(line.line_no)? {
+            PaymentState::Credited if self.recovered.contains(&line.enrolment_no) => {
+                // The same fen cannot come back twice: a person must find out which of the two it was.
+                let message = format!(
+                    "明细 {} 的钱已经追回（或正在抵扣），又有退票，没有改动；请核实退款与退票",
+                    self.reference(line)
+                );
+                self.finding("LATE_RETURN_RECOVERED", Some(line.line_no), line.amount, message);
+            }
+            PaymentState::Credited => {
+                self.outcome(line, OutcomeKind::Returned, Some(row), row.reason_text)?;
+                self.hold(line, row, "退票")?;
+                self.result.returned.add(line.amount);
+                lay(&mut self.result.returned_money, line);
+            }
+            state => {
+                let message =
+                    format!("明细 {} 是“{}”，只有成功的明细才会退票，没有改动", self.reference(line), state.title());
+                self.finding("LATE_RETURN_NOT_CREDITED", Some(line.line_no), line.amount, message);
             }
         }
         Ok(())
+    }
+
+    /// What all rows amount to; rows that are no payment of this file come first among the findings.
+    fn finish(mut self) -> Effect {
+        self.strangers.extend(self.ahead.iter().map(|(_, row)| *row));
+        self.strangers.sort_by_key(|row| row.row);
+        let unknown = self.strangers.iter().map(|row| NewFinding {
+            code: "RETURN_ROW_UNKNOWN",
+            line_no: None,
+            amount: row.amount.unwrap_or_default(),
+            message: format!("第{}行 明细号“{}”不在文件 {} 中", row.row, row.payment_ref, self.file.file_ref),
+        });
+        let findings = unknown.chain(self.result.findings).collect();
+        Effect { findings, ..self.result }
     }
 }
 
@@ -441,14 +584,14 @@ async fn store(
     run: &Run,
     file: &PaymentFile,
     kind: AnswerKind,
-    (name, bytes, digest): (&str, &[u8], &str),
+    (name, bytes, digest): (&str, Vec<u8>, String),
     rows: usize,
     result: Effect,
 ) -> Result<Taken, Failure> {
     let (on, event_no, by) = (step.on, step.event_no, step.actor.name.clone());
-    kept_file::keep(&mut step.tx, &step.agency, name, bytes.to_vec(), event_no).await?;
+    kept_file::keep_under(&mut step.tx, &step.agency, &digest, name, bytes, event_no).await?;
     let code = if kind == AnswerKind::Return { "return" } else { "late_return" };
-    let new = NewReturn { kind: code, name, digest, rows: i64::try_from(rows).unwrap_or(i64::MAX) };
+    let new = NewReturn { kind: code, name, digest: &digest, rows: i64::try_from(rows).unwrap_or(i64::MAX) };
     let return_no = payment_file::insert_return(&mut step.tx, &step.agency, file, &new, &by, on, event_no).await?;
     let answer = Some((file.file_no, return_no));
     payment::insert_outcomes(&mut step.tx, &step.agency, run, answer, result.outcomes, event_no).await?;
@@ -480,6 +623,7 @@ async fn store(
     Ok(Taken {
         run_code: run.code.clone(),
         file_ref: file.file_ref.clone(),
+        digest,
         credited: result.credited,
         rejected: result.rejected,
         open: Tally { rows: now.open_rows, amount: Money(now.open_fen) },

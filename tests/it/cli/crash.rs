@@ -63,13 +63,17 @@ fn every_step_of_a_month_survives_a_kill() {
             .map(|f| f.to_str().unwrap())
             .collect::<Vec<_>>()
     };
-    for (i, file) in named("return-1").into_iter().enumerate() {
-        let read = ["bank", "return", file];
-        if i == 0 {
-            desk.survives("bank.return", FINANCE, &read);
-        }
-        desk.as_(FINANCE, &read).done();
+    let returns = named("return-1");
+    assert!(returns.len() > 1, "{returns:?}");
+    desk.survives("bank.return", FINANCE, &[&["bank", "return"][..], &returns].concat());
+    for file in &returns {
+        desk.as_(FINANCE, &["bank", "return", file]).done().says("没有任何改动");
     }
+    let all = desk.as_(FINANCE, &[&["--json", "bank", "return"][..], &returns].concat()).done().json();
+    assert_eq!((all["files"].as_array().unwrap().len(), &all["credited"]), (returns.len(), &serde_json::json!(0)));
+    assert_eq!((&all["already"], &all["open"]), (&serde_json::json!(returns.len()), &serde_json::json!(0)));
+    // A folder holds both kinds: each command takes its own, and says so of the others.
+    desk.as_(FINANCE, &["bank", "return", "ret"]).done().says("late-return");
     let late = ["bank", "late-return", named("late-return")[0]];
     desk.survives("bank.late_return", FINANCE, &late);
     desk.as_(FINANCE, &late).done().says("没有任何改动");

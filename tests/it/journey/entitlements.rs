@@ -54,7 +54,9 @@ async fn one_payment_of_a_quarter_covers_three_named_months_to_the_fen() {
             assert_eq!((amount, covered), (36_030, months(&["2026-01", "2026-02", "2026-03"])));
         }
         office.sign(&prepared.run).await;
-        let issued = office.changes("kept_file +1, payment_file +1, run ~1", office.issue(&prepared.run)).await;
+        let issued = office
+            .changes("kept_file +1, month_sum ~3, month_sum +3, payment_file +1, run ~1", office.issue(&prepared.run))
+            .await;
         let (header, rows) = read_payment_file(&issued.files[0].bytes).unwrap();
         assert_eq!(
             (header.periods.to_string(), header.total.to_string()),
@@ -208,7 +210,8 @@ async fn a_death_entered_late_is_an_overpayment_that_is_listed_and_never_netted(
         let changed = office.changes("enrolment ~1, enrolment_event +1", death).await.unwrap();
         let overpaid: Vec<_> = changed.overpaid.iter().map(|o| (o.period, o.amount())).collect();
         assert_eq!(overpaid, [(month("2026-02"), yuan(120)), (month("2026-03"), yuan(120))]);
-        let april = office.changes("baseline +1, month_sum +1, payment_page +1, run +1", office.prepare("2026-04")).await;
+        let april =
+            office.changes("baseline +1, month_sum +1, payment_page +1, run +1", office.prepare("2026-04")).await;
         assert_eq!(april.run.total, yuan(240), "the others are paid in full");
         let listed: Vec<_> = april.overpaid.iter().map(|o| (&*o.name, o.what.period, o.what.amount())).collect();
         assert_eq!(
@@ -231,7 +234,7 @@ async fn a_death_between_approval_and_issue_withholds_exactly_that_payment() {
         office.sign(&run).await;
         assert_eq!(office.money().await, (yuan(289_000 - 960), yuan(480), yuan(480)));
         stop(&office.as_maker(), person(&people[2]), StopReason::Death, day("2026-01-20"), "死亡证明").await.unwrap();
-        let expected = "appropriation ~1, kept_file +1, payment_file +1, payment_outcome +1, posting +1, run ~1";
+        let expected = "appropriation ~1, kept_file +1, month_sum ~1, month_sum +1, payment_file +1, payment_outcome +1, posting +1, run ~1";
         let issued = office.changes(expected, office.issue(&run)).await;
         assert_eq!(issued.withheld.len(), 1);
         let withheld = &issued.withheld[0];

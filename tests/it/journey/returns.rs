@@ -20,7 +20,8 @@ async fn january(office: &TestOffice, people: &[Row]) -> Vec<u8> {
     issued.files.remove(0).bytes
 }
 
-const FIRST_RETURN: &str = "appropriation ~1, bank_return +1, kept_file +1, payment_file ~1, ";
+const FIRST_RETURN: &str =
+    "appropriation ~1, bank_return +1, kept_file +1, month_sum ~1, month_sum +1, payment_file ~1, ";
 
 #[tokio::test]
 async fn a_name_mismatch_is_held_until_cleared_and_then_paid_with_the_next_run() {
@@ -29,7 +30,7 @@ async fn a_name_mismatch_is_held_until_cleared_and_then_paid_with_the_next_run()
         let file = january(office, &people).await;
         let mut answer = paper::all_credited(&file);
         paper::reject(&mut answer, 1, "3031");
-        let expected = "appropriation ~1, bank_return +1, hold +1, kept_file +1, payment_file ~1, payment_outcome +1, \
+        let expected = "appropriation ~1, bank_return +1, hold +1, kept_file +1, month_sum ~1, month_sum +1, payment_file ~1, payment_outcome +1, \
                         posting +2, run ~1";
         let bytes = paper::bytes(&answer);
         let taken = office.changes(expected, office.take(&bytes)).await;
@@ -188,7 +189,7 @@ async fn a_late_return_after_the_year_end_is_repaid_from_last_years_appropriatio
         late.rows.retain(|row| row.account == people[1].account);
         let bytes = paper::bytes(&late);
         let expected =
-            "appropriation ~1, bank_return +1, hold +1, kept_file +1, payment_file ~1, payment_outcome +1, posting +1";
+            "appropriation ~1, bank_return +1, hold +1, kept_file +1, month_sum ~1, month_sum +1, payment_file ~1, payment_outcome +1, posting +1";
         let taken = office.changes(expected, office.take_late(&bytes)).await;
         assert_eq!((taken.returned.rows, taken.returned.amount, taken.holds), (1, yuan(120), 1));
         assert_eq!(office.postings().await["give_back"], (12_000, 1));
@@ -395,6 +396,103 @@ async fn a_row_that_does_not_fit_becomes_a_finding_and_stays_open() {
         office.changes("finding ~1", explain_finding(&finance, first, "银行已更正")).await.unwrap();
         refused(office.changes_nothing(explain_finding(&finance, first, "再次")).await, "FINDING_NOT_OPEN");
         office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_answers_of_two_runs_are_one_step_and_one_that_comes_twice_counts_once() {
+    on_both_engines(async |office| {
+        let people = office.neighbours(3);
+        let january = january(office, &people).await;
+        office.go_to("2026-02-15");
+        let february = office.send("2026-02").await.files.remove(0).bytes;
+        let whole = paper::bytes(&paper::all_credited(&january));
+        let mut open = paper::all_credited(&february);
+        paper::leave_open(&mut open, 1);
+        let mut second = paper::all_credited(&february);
+        second.rows = vec![second.rows.remove(1)];
+        paper::reject(&mut second, 0, "3031");
+        let (open, second) = (paper::bytes(&open), paper::bytes(&second));
+        // The second answer of February's file builds upon the first, in the same step.
+        let files: [(&str, &[u8]); 4] =
+            [("甲.txt", &whole), ("乙.txt", &open), ("甲又.txt", &whole), ("丙.txt", &second)];
+        let expected = "appropriation ~1, bank_return +3, hold +1, kept_file +3, payment_file ~2, payment_outcome +2, \
+                        posting +3, run ~2";
+        let taken = office.changes(expected, office.try_take_all(AnswerKind::Return, &files)).await.unwrap();
+        let rows = |t: &fafang::workflow::take_return::Taken| {
+            (t.credited.rows, t.rejected.rows, t.open.rows, t.settled, t.already.is_some())
+        };
+        assert_eq!(
+            taken.iter().map(rows).collect::<Vec<_>>(),
+            [(3, 0, 0, true, false), (2, 0, 1, false, false), (0, 0, 0, true, true), (0, 1, 0, true, false)]
+        );
+        assert_eq!((&*taken[0].run_code, &*taken[1].run_code), ("pochan1995-2026-01-r1", "pochan1995-2026-02-r1"));
+        assert_eq!(office.money().await, (yuan(289_000 - 600), Money::ZERO, yuan(600)));
+        let again = office.changes_nothing(office.try_take_all(AnswerKind::Return, &files)).await.unwrap();
+        assert!(again.iter().all(|t| t.already.is_some()));
+
+        let late: Vec<Vec<u8>> = [&january, &february]
+            .map(|file| {
+                let mut late = paper::all_returned(file);
+                late.rows.truncate(1);
+                paper::bytes(&late)
+            })
+            .into();
+        let files: [(&str, &[u8]); 2] = [("丁.txt", &late[0]), ("戊.txt", &late[1])];
+        let taken = office.try_take_all(AnswerKind::LateReturn, &files).await.unwrap();
+        assert_eq!(taken.iter().map(|t| t.returned.rows).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(office.postings().await["give_back"], (24_000, 2));
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_several_answers_all_are_taken_or_none_and_every_refused_one_is_named() {
+    on_both_engines(async |office| {
+        let file = january(office, &office.neighbours(3)).await;
+        let answer = paper::all_credited(&file);
+        let good = paper::bytes(&answer);
+        let unknown = paper::edited(&good, "652827-202601-1-RCC-1", "652827-202601-9-RCC-1");
+        let late = paper::bytes(&paper::all_returned(&file));
+        let files: [(&str, &[u8]); 4] = [("好.txt", &good), ("别处.txt", &unknown), ("空.txt", b""), ("退.txt", &late)];
+        let refused_all = office.changes_nothing(office.try_take_all(AnswerKind::Return, &files)).await;
+        let failure = refused_all.unwrap_err();
+        assert_eq!((failure.kind, failure.code), (fafang::failure::Kind::Input, "RETURNS_REFUSED"));
+        let lines: Vec<&str> = failure.message.lines().collect();
+        assert!(lines[0].starts_with("3 个文件"), "{failure:?}");
+        for (name, code) in
+            [("别处.txt", "[RETURN_FILE_UNKNOWN]"), ("空.txt", "[BANK_FILE_EMPTY]"), ("退.txt", "[OTHER_ANSWER_KIND]")]
+        {
+            let told = failure.message.split(name).nth(1).unwrap_or_default();
+            assert!(told.contains(code), "{name}: {}", failure.message);
+        }
+        assert!(
+            failure.hint.contains("其他文件也没有读入") && failure.hint.contains("late-return"),
+            "{}",
+            failure.hint
+        );
+        // What the first file would have settled is taken as ever.
+        let one_bad = office.try_take_all(AnswerKind::Return, &files[..2]);
+        refused(office.changes_nothing(one_bad).await, "RETURN_FILE_UNKNOWN");
+        assert!(office.try_take_all(AnswerKind::Return, &files[..1]).await.unwrap()[0].settled);
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn payments_changed_behind_our_back_are_not_answered() {
+    on_both_engines(async |office| {
+        let file = january(office, &office.neighbours(3)).await;
+        let bytes = paper::bytes(&paper::all_credited(&file));
+        let name = paper::all_credited(&file).rows[1].holder.clone();
+        let meddle = "UPDATE payment_page SET content = REPLACE(content, $1, '张三')";
+        office.by_hand(meddle, fafang::values![name]).await;
+        let failure = office.try_take(AnswerKind::Return, &bytes).await.unwrap_err();
+        assert_eq!(failure.code, "RUN_TAMPERED");
+        assert_eq!(office.money().await.2, Money::ZERO);
     })
     .await;
 }

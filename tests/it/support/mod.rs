@@ -47,7 +47,7 @@ use fafang::workflow::load_budget::{Which, adjust_budget, load_budget};
 use fafang::workflow::load_scheme::load_scheme;
 use fafang::workflow::prepare_run::{Prepared, prepare_run};
 use fafang::workflow::register;
-use fafang::workflow::take_return::{Taken, take_return};
+use fafang::workflow::take_return::{AnswerFile, Taken, take_return, take_returns};
 
 pub use changes::Person;
 pub use paper::Row;
@@ -439,6 +439,12 @@ impl TestOffice {
     /// Takes in a late return.
     pub async fn take_late(&self, bytes: &[u8]) -> Taken {
         self.try_take(AnswerKind::LateReturn, bytes).await.unwrap()
+    }
+
+    /// Takes in several answers at once.
+    pub async fn try_take_all(&self, kind: AnswerKind, files: &[(&str, &[u8])]) -> Result<Vec<Taken>, Failure> {
+        let files = files.iter().map(|(name, bytes)| Ok(AnswerFile { name: (*name).into(), bytes: bytes.to_vec() }));
+        take_returns(&self.as_finance(), kind, files).await
     }
 
     /// Takes in an answer that may be refused.
