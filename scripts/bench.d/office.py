@@ -8,12 +8,15 @@ import os
 import measure
 from workload import BANKS, MONTH, day, yuan
 
+# Every command is given on this day of its month.
+OFFICE_DAY = 10
 AGENCY, SCHEME = "652827", "bijiao"
 MAKER, REVIEWER, APPROVER, CASHIER = "阿依努尔", "王建国", "李红梅", "巴特尔"
 
-# What stands in the column of reasons, by fault. A card that fails Luhn is told as a warning and is no reason.
-REASONS = {"ID": "校验码", "DUPID": "每个领取人一行", "DUPCARD": "是同一账号"}
-CARD_WARNING = "ACCOUNT_CARD_CHECK"
+# What stands in the column of reasons, by fault.
+REASONS = {"ID": "校验码", "CARD": "银行卡校验位", "DUPID": "每个领取人一行", "DUPCARD": "是同一账号"}
+TITLES = ["姓名", "公民身份号码", "银行账号", "开户银行", "月待遇", "享受起始月",
+          "待遇终止日期", "停发原因", "发放状态", "暂停起始月", "暂停原因"]  # fmt: skip
 
 
 def month_text(month):
@@ -31,7 +34,7 @@ class Office:
     def do(self, *command, by=None, month=None, accept=(0,), part=None, prefix=()):
         """Runs one command on the tenth of the month; its cost is added to the part, if that is wanted."""
         month = month or self.work.months[0]
-        options = ["--json", "--config", "fafang.toml", "--database", self.database, "--on", day(month, 10)]
+        options = ["--json", "--config", "fafang.toml", "--database", self.database, "--on", day(month, OFFICE_DAY)]
         if by:
             options += ["--as", by]
         command = [*prefix, self.program, *options, *command]
@@ -62,55 +65,42 @@ class Office:
     def _roster(self, name, people):
         with open(f"{self.folder}/{name}", "w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(["姓名", "公民身份号码", "银行账号", "开户银行", "月待遇", "享受起始月", "享受终止月"])
-            for p in people:
-                # A roster knows the last month, not the last day: ends up to the month are changes.
-                last = p.end[:7] if p.end > day(MONTH, 31) else ""
-                rows.writerow([p.name, p.number, p.card, p.bank, yuan(p.rate), p.start, last])
+            rows.writerow(TITLES)
+            rows.writerows(self._row(p) for p in people)
 
-    def _changes(self, name, people):
-        """Who stops on a day or is suspended. A roster has no column for either."""
+    def _row(self, p):
+        """A person as a clerk writes one: who has stopped with the day, who is suspended with the month."""
         first = self.work.months[0]
-        with open(f"{self.folder}/{name}", "w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["变更类型", "公民身份号码", "日期", "月份", "停发原因", "原因"])
-            for p in people:
-                if p.status == "S":
-                    rows.writerow(["暂停", p.number, "", month_text(first), "", "待核实"])
-                elif p.status == "T":
-                    rows.writerow(["停发", p.number, f"{first // 100 - 1}-12-31", "", "不再符合条件", "不再符合条件"])
-                elif p.end and p.end <= day(MONTH, 31):
-                    rows.writerow(["迁出", p.number, p.end, "", "", "户籍迁出"])
+        row = [p.name, p.number, p.card, p.bank, yuan(p.rate), p.start]
+        if p.status == "T":
+            return [*row, f"{first // 100 - 1}-12-31", "不再符合条件", "停发", "", ""]
+        if p.status == "S":
+            return [*row, p.end, "", "暂停", month_text(first), "待核实"]
+        ended = p.end and p.end <= day(first, OFFICE_DAY)
+        return [*row, p.end, "", "停发" if ended else "正常", "", ""]
 
     def take_roster(self):
-        """The whole roster is refused, its faults come back; then the corrected one is taken, and the changes."""
-        work = self.work
-        self._roster("roster.csv", work.people)
-        self._roster("corrected.csv", work.good)
-        self._changes("changes.csv", work.good)
-        imports = ("roster", "import", "--scheme", SCHEME)
-        faulty = [p for p in work.people if p.fault in REASONS]
+        """One import: the good rows take effect, the faulty ones come back with their reasons."""
+        self._roster("roster.csv", self.work.people)
+        command = ("roster", "import", "--scheme", SCHEME, "roster.csv", "--accept-good", "--rejects", "rejects.csv")
+        faulty = [p for p in self.work.people if p.fault]
+        part = ("import", "roster")
+        _, text = self.do(*command, by=MAKER, accept=(1,) if faulty else (0,), part=part)
+        answer = json.loads(text)
+        expect(answer["accepted"], len(self.work.people) - len(faulty), "rows accepted")
+        expect(answer["rejected"], len(faulty), "rows refused")
         if faulty:
-            refused = (*imports, "roster.csv", "--rejects", "rejects.csv")
-            _, text = self.do(*refused, by=MAKER, accept=(3,), part=("import", "refused roster"))
-            self._check_rejects(json.loads(text))
-        self.do(*imports, "corrected.csv", by=MAKER, part=("import", "corrected roster"))
-        self.do("change", "import", "changes.csv", "--scheme", SCHEME, by=MAKER, part=("import", "changes"))
+            self._check_rejects(faulty)
 
-    def _check_rejects(self, answer):
-        """Exactly the faulty rows, each with its reason; bad cards among the warnings."""
+    def _check_rejects(self, faulty):
+        """Exactly the faulty rows, in their order, each as it was and with its reason."""
         with open(f"{self.folder}/rejects.csv", encoding="utf-8-sig", newline="") as file:
             titles, *rows = csv.reader(file)
-        people = self.work.people
-        reason = titles.index("退回原因")
-        told = {no: row[reason] for no, row in enumerate(rows, 1) if row[reason:]}
-        expect(set(told), {p.no for p in people if p.fault in REASONS}, "rows given back with a reason")
-        for no, text in told.items():
-            kinds = [kind for kind, words in REASONS.items() if words in text]
-            expect(kinds, [people[no - 1].fault], f"reason of row {no} ({text})")
-        # The titles are the first row of the file.
-        warned = {f["row"] - 1 for f in answer["findings"] if f["code"] == CARD_WARNING}
-        expect(warned, {p.no for p in people if p.fault == "CARD"}, "cards warned of")
+        expect(titles, [*TITLES, "退回原因"], "titles of the rows given back")
+        expect([row[:-1] for row in rows], [self._row(p) for p in faulty], "rows given back")
+        for p, row in zip(faulty, rows, strict=True):
+            kinds = [kind for kind, words in REASONS.items() if words in row[-1]]
+            expect(kinds, [p.fault], f"reason of row {p.no} ({row[-1]})")
 
     def prepare(self, month, part=None):
         """Prepares a run and brings it through four eyes; its code."""
@@ -233,7 +223,7 @@ code = "3017"
 text = "账户已冻结"
 class = "account_blocked"
 """ + "".join(
-    f'[[bank]]\ncode = "{code}"\nname = "{name}"\naccount_lengths = [19]\n'
+    f'[[bank]]\ncode = "{code}"\nname = "{name}"\naccount_lengths = [19]\ncard_check = true\n'
     for code, name in zip(BANKS, ["农村信用合作联社", "中国农业银行", "中国邮政储蓄银行", "中国建设银行", "中国工商银行"])
 )
 

@@ -152,10 +152,7 @@ pub fn age_on(born: NaiveDate, day: NaiveDate) -> i64 {
 /// an entitlement begins and ends. The thirty-day month counts its 31st with the 30th, and the last
 /// day of February as its 30th.
 fn part_of_month(scheme: &Scheme, entitlement: &Entitlement, period: Period) -> (i64, i64) {
-    let stop_rule = match entitlement.stop_reason {
-        Some(StopReason::Death) => scheme.death_month,
-        _ => scheme.stop_month,
-    };
+    let stop_rule = entitlement.stop_reason.map_or(scheme.stop_month, |reason| scheme.stop_rule(reason));
     let by_days = |day: Option<NaiveDate>, counts: bool| day.filter(|day| counts && Period::of(*day) == period);
     let begins =
         by_days(entitlement.first_day, matches!(scheme.start_month, StartMonth::CalendarDays | StartMonth::ThirtyDays));

@@ -34,6 +34,9 @@ pub enum Command {
         /// 有错时把原表加“退回原因”列写到这里
         #[arg(long, value_name = "FILE")]
         rejects: Option<PathBuf>,
+        /// 正确的行先生效，有错的行写到 --rejects 的文件，改正后再导入
+        #[arg(long, requires = "rejects")]
+        accept_good: bool,
         /// 文字编码: utf-8 或 gb18030（默认自动识别）
         #[arg(long, value_parser = charset_argument)]
         charset: Option<Charset>,
@@ -79,13 +82,27 @@ pub enum Command {
 
 pub async fn run(command: Command, desk: &Desk) -> Answer {
     match command {
-        Command::Import { file, scheme, period, dry_run, rejects, charset } => {
+        Command::Import { file, scheme, period, dry_run, rejects, accept_good, charset } => {
             let bytes = folder::read(&file)?;
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let input =
-                ImportRoster { scheme: &scheme, file_name: &name, bytes: &bytes, charset, first: period, dry_run };
+            let input = ImportRoster {
+                scheme: &scheme,
+                file_name: &name,
+                bytes: &bytes,
+                charset,
+                first: period,
+                accept_good,
+                dry_run,
+            };
             match import_roster(&desk.office, input).await {
-                Ok(imported) => print(desk, &imported, &name, dry_run),
+                Ok(imported) => {
+                    // Told first: should the file not be writable, the reasons are on the screen.
+                    print(desk, &imported, &name, dry_run);
+                    if imported.rejected > 0 {
+                        tell_rejects(desk, write_rejects(rejects.as_deref(), imported.rejects.as_deref())?);
+                        return Ok(exit_code::REFUSED);
+                    }
+                }
                 Err(rejected) => return reject(desk, &rejected, &name, rejects.as_deref()),
             }
         }
@@ -116,7 +133,7 @@ pub(super) fn print(desk: &Desk, imported: &Imported, name: &str, dry_run: bool)
     desk.out.findings(&imported.findings, name);
     desk.out.answer(
         || json!({
-            "accepted": imported.rows, "rejected": 0, "new": imported.new, "changed": imported.changed,
+            "accepted": imported.accepted(), "rejected": imported.rejected, "new": imported.new, "changed": imported.changed,
             "unchanged": imported.unchanged, "missing": imported.missing.len(), "dry_run": dry_run,
             "already_imported": imported.already, "pending": imported.pending, "findings": imported.findings,
             "changes": imported.changes.iter().map(|c| json!({
@@ -144,6 +161,9 @@ fn words(imported: &Imported, name: &str, dry_run: bool) -> String {
         imported.unchanged,
         imported.missing.len()
     )];
+    if imported.rejected > 0 {
+        lines.push(format!("  退回 {} 行，其余 {} 行按上述办理", imported.rejected, imported.accepted()));
+    }
     for c in &imported.changes {
         lines.push(format!("  变更 第{}行 {} {} {}: {} → {}", c.row, c.name, c.citizen_number, c.field, c.old, c.new));
     }
@@ -156,16 +176,23 @@ fn words(imported: &Imported, name: &str, dry_run: bool) -> String {
     lines.join("\n")
 }
 
+/// Writes what is given back, where there is something; the path, if it was.
+fn write_rejects<'p>(path: Option<&'p Path>, file: Option<&[u8]>) -> Result<Option<&'p Path>, Failure> {
+    let (Some(path), Some(bytes)) = (path, file) else { return Ok(None) };
+    folder::replace(path, bytes)?;
+    Ok(Some(path))
+}
+
+fn tell_rejects(desk: &Desk, written: Option<&Path>) {
+    if let Some(path) = written {
+        desk.out.note(&format!("带退回原因的原表: {}", path.display()));
+    }
+}
+
 fn reject(desk: &Desk, rejected: &Rejected, name: &str, rejects: Option<&Path>) -> Answer {
     let failure = &rejected.failure;
     desk.out.findings(&failure.findings, name);
-    let written = match (rejects, &rejected.file) {
-        (Some(path), Some(bytes)) => {
-            folder::replace(path, bytes)?;
-            Some(path)
-        }
-        _ => None,
-    };
+    let written = write_rejects(rejects, rejected.file.as_deref())?;
     if desk.out.json {
         desk.out.answer(
             || {
@@ -179,9 +206,7 @@ fn reject(desk: &Desk, rejected: &Rejected, name: &str, rejects: Option<&Path>) 
         );
     } else {
         desk.out.complain(failure);
-        if let Some(path) = written {
-            desk.out.note(&format!("带退回原因的原表: {}", path.display()));
-        }
+        tell_rejects(desk, written);
     }
     Ok(exit_code::of(failure.kind))
 }

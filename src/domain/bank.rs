@@ -13,6 +13,8 @@ pub struct Bank {
     pub aliases: Vec<String>,
     /// Numbers of digits that its accounts have; empty: not checked beyond 8–32.
     pub account_lengths: Vec<usize>,
+    /// True where all its accounts are cards: one that fails its check digit is an error.
+    pub card_check: bool,
     /// Code of the layout its files are written in.
     pub layout: String,
 }

@@ -95,6 +95,11 @@ pub enum What {
 }
 
 impl What {
+    /// True when it does no more than to add a fact to one enrolment, whatever else is in the database.
+    pub fn is_only_a_fact(&self) -> bool {
+        !matches!(self, What::Enrol(_) | What::Account { .. } | What::Name(_) | What::Undo(_))
+    }
+
     /// Action of the audit event when it is entered by itself.
     pub fn action(&self) -> &'static str {
         match self {

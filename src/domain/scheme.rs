@@ -5,6 +5,7 @@
 use chrono::NaiveDate;
 
 use super::document::DocumentNumber;
+use super::enrolment::StopReason;
 use super::money::Money;
 use super::period::Period;
 
@@ -429,6 +430,19 @@ impl Scheme {
             }
         }
         categories
+    }
+
+    /// How the month is paid in which someone leaves for this reason.
+    pub fn stop_rule(&self, reason: StopReason) -> StopMonth {
+        if reason == StopReason::Death { self.death_month } else { self.stop_month }
+    }
+
+    /// The last month owed to someone who leaves on a day: whether its month is still paid is the scheme's rule.
+    pub fn last_month(&self, reason: StopReason, on: NaiveDate) -> Period {
+        match self.stop_rule(reason) {
+            StopMonth::NotPaid => Period::of(on).previous(),
+            StopMonth::Paid | StopMonth::CalendarDays | StopMonth::ThirtyDays => Period::of(on),
+        }
     }
 
     /// The plan of a year, if the scheme file has one.

@@ -4,6 +4,10 @@
 ///
 /// Rosters typed with a Chinese input method hold `６５２８２７` and `Ｘ`; they mean the same.
 pub fn fold_width(text: &str) -> String {
+    // Nearly every number is so.
+    if text.is_ascii() {
+        return text.to_string();
+    }
     text.chars()
         .map(|c| match c {
             '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),

@@ -187,7 +187,7 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
     /// is told from a line of signatures.
     pub fn lines<'t>(&self, table: &'t Table, numbers: &[C]) -> Vec<(&'t Row, Line)> {
         let mut after = None;
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(table.rows.len());
         for row in table.rows.iter().filter(|row| row.number > self.header.row) {
             if let Some(rest) = self.total(row) {
                 after = Some(row.number);
@@ -207,7 +207,7 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
         required: &[C],
         mut person: impl FnMut(&mut Self, &Row) -> Option<R>,
     ) -> (Vec<R>, usize) {
-        let (mut rows, mut data_rows) = (Vec::new(), 0);
+        let (mut rows, mut data_rows) = (Vec::with_capacity(table.rows.len()), 0);
         if !self.check_header(table, required) {
             return (rows, data_rows);
         }

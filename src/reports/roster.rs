@@ -25,6 +25,7 @@ pub async fn roster(office: &Office, scheme_code: &str) -> Result<Report, Failur
         Column::text("holder", "户名"),
         Column::text("first_period", "享受起始月"),
         Column::text("last_period", "享受终止月"),
+        Column::text("last_day", "待遇终止日期"),
         Column::text("status", "状态"),
     ];
     let row = |e: &Enrolment| -> Vec<Value> {
@@ -40,6 +41,7 @@ pub async fn roster(office: &Office, scheme_code: &str) -> Result<Report, Failur
             e.account.holder.clone().into(),
             e.entitlement.first.to_string().into(),
             e.entitlement.last.map_or_else(String::new, |p| p.to_string()).into(),
+            e.entitlement.last_day.map_or_else(String::new, |day| day.to_string()).into(),
             held.unwrap_or_else(|| status(e)).into(),
         ]
     };
@@ -58,7 +60,7 @@ pub(super) fn status(enrolment: &Enrolment) -> String {
     let entitlement = &enrolment.entitlement;
     match (entitlement.stop_reason, entitlement.suspensions.iter().find(|s| s.resumed_from.is_none())) {
         (Some(reason), _) => format!("停发（{}）", reason.title()),
-        (None, Some(s)) => format!("暂停（自 {}）", s.from),
+        (None, Some(s)) => format!("暂停（自 {}，{}）", s.from, s.cause.title()),
         (None, None) => "正常".to_string(),
     }
 }

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::engine::{Tx, Value};
 use super::enrolment_event::{self, ChangeMark, StoredFact};
 use super::error::StorageError;
-use super::{date, period};
+use super::{HUNDRED, date, hundred_values, period};
 use crate::domain::bank_account::AccountNumber;
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::enrolment::{Account, Enrolment, StopReason};
@@ -17,22 +17,25 @@ use crate::domain::period::{Period, date_number};
 use crate::values;
 
 macro_rules! select {
-    ($condition:literal) => {
+    ($($condition:expr)+) => {
         concat!(
-            "SELECT e.enrolment_no, e.beneficiary_no, b.citizen_number, b.name, b.retired_on, e.category, e.first_period, e.first_on, \
+            "SELECT e.enrolment_no, e.scheme_code, e.beneficiary_no, b.citizen_number, b.name, b.retired_on, e.category, e.first_period, e.first_on, \
              e.last_period, e.amount_fen, e.amount_from, e.certified_on, e.bank_code, e.account_number, e.account_holder, \
              e.changed_event_no FROM enrolment e \
              JOIN beneficiary b ON b.agency_code = e.agency_code AND b.beneficiary_no = e.beneficiary_no WHERE e.agency_code = $1 AND ",
-            $condition
+            $($condition),+
         )
     };
 }
 
 statements! {
+    /// Everybody of a hundred people: whoever asks for fewer repeats one.
+    OF_PEOPLE = select!("e.beneficiary_no IN (SELECT beneficiary_no FROM beneficiary WHERE agency_code = $1 AND citizen_number IN (" hundred!() "))");
+    MARK_MANY = concat!("UPDATE enrolment SET changed_event_no = $102 WHERE agency_code = $1 AND enrolment_no IN (", hundred!(), ")");
     /// Without ORDER BY, for which SQLite would read the enrolments of every scheme.
     OF_SCHEME = select!("e.scheme_code = $2 AND e.changed_event_no > $3");
     BY_NO = select!("e.enrolment_no = $2");
-    BY_NO_OF_SCHEME = select!("e.enrolment_no = $2 AND e.scheme_code = $3");
+    OF_NUMBERS = select!("e.enrolment_no IN (" hundred!() ") AND e.scheme_code = $102");
     LATER_THAN = "SELECT enrolment_no FROM enrolment WHERE agency_code = $1 AND scheme_code = $2 AND enrolment_no > $3";
     /// CROSS JOIN is a plain join; to SQLite it says that the person is to be found first. No ORDER BY, for which it
     /// would go through everybody's enrolments.
@@ -53,6 +56,7 @@ statements! {
 #[derive(sqlx::FromRow)]
 struct Row {
     enrolment_no: i64,
+    scheme_code: String,
     beneficiary_no: i64,
     citizen_number: String,
     name: String,
@@ -115,6 +119,86 @@ pub async fn of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<En
     changed_since(tx, agency, scheme, 0).await
 }
 
+/// The numbered facts of an enrolment, by its number.
+pub type Facts = HashMap<i64, Vec<(i64, Fact)>>;
+
+/// The same, with the facts of those who have any.
+///
+/// # Errors
+/// As [`of_scheme`].
+pub async fn of_scheme_with_facts(
+    tx: &mut Tx,
+    agency: &str,
+    scheme: &str,
+) -> Result<(Vec<Enrolment>, Facts), StorageError> {
+    let mut enrolments = as_enrolled(tx, agency, scheme, 0).await?;
+    let mut facts = Facts::new();
+    // Where nobody is there is nothing to look for.
+    if !enrolments.is_empty() {
+        for told in enrolment_event::facts_of_scheme(tx, agency, scheme).await? {
+            facts.entry(told.enrolment_no).or_default().push((told.seq_no, told.fact));
+        }
+    }
+    for enrolment in &mut enrolments {
+        if let Some(facts) = facts.get(&enrolment.no) {
+            enrolment.entitlement = enrolment.entitlement.clone().after(facts);
+        }
+    }
+    Ok((enrolments, facts))
+}
+
+/// An enrolment of a person, as it began, and what has happened since.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// Code of the scheme.
+    pub scheme: String,
+    /// As it was stored, without the facts.
+    pub enrolment: Enrolment,
+    /// The numbered facts, in order.
+    pub facts: Vec<(i64, Fact)>,
+}
+
+/// Every enrolment of people, by their citizen numbers, in order.
+///
+/// # Errors
+/// The database's, or a stored value that cannot be.
+pub async fn of_people(tx: &mut Tx, agency: &str, citizen_numbers: &[&str]) -> Result<Vec<Told>, StorageError> {
+    let mut told: Vec<Told> = Vec::with_capacity(citizen_numbers.len());
+    for some in citizen_numbers.chunks(HUNDRED) {
+        let rows: Vec<Row> = tx.fetch_all(OF_PEOPLE, hundred_values(agency, some)).await?;
+        for mut row in rows {
+            let scheme = std::mem::take(&mut row.scheme_code);
+            told.push(Told { scheme, enrolment: row.try_into()?, facts: Vec::new() });
+        }
+    }
+    told.sort_by_key(|t| t.enrolment.no);
+    let numbers: Vec<i64> = told.iter().map(|t| t.enrolment.no).collect();
+    for fact in enrolment_event::facts_of(tx, agency, &numbers).await? {
+        if let Ok(index) = numbers.binary_search(&fact.enrolment_no) {
+            told[index].facts.push((fact.seq_no, fact.fact));
+        }
+    }
+    Ok(told)
+}
+
+/// Marks enrolments as changed: payments prepared before are looked at again.
+///
+/// # Errors
+/// The database's.
+pub async fn mark_all_changed(
+    tx: &mut Tx,
+    agency: &str,
+    enrolment_nos: &[i64],
+    event_no: i64,
+) -> Result<(), StorageError> {
+    for some in enrolment_nos.chunks(HUNDRED) {
+        let mut values = hundred_values(agency, some);
+        values.push(event_no.into());
+        tx.execute(MARK_MANY, values).await?;
+    }
+    Ok(())
+}
+
 /// Those of a scheme that came or changed after an audit event.
 ///
 /// # Errors
@@ -151,9 +235,6 @@ pub async fn of_scheme_since(
     Ok((enrolments, then))
 }
 
-/// More than so many enrolments are read with all others of the scheme.
-const READ_ONE_BY_ONE: usize = 1_000;
-
 /// The same of some enrolments; numbers of other schemes are passed over.
 ///
 /// # Errors
@@ -165,19 +246,17 @@ pub async fn some_since(
     numbers: &BTreeSet<i64>,
     event_no: i64,
 ) -> Result<(Vec<Enrolment>, Then), StorageError> {
-    if numbers.len() > READ_ONE_BY_ONE {
-        let (mut enrolments, then) = of_scheme_since(tx, agency, scheme, event_no).await?;
-        enrolments.retain(|e| numbers.contains(&e.no));
-        return Ok((enrolments, then));
-    }
-    let (mut enrolments, mut facts) = (Vec::with_capacity(numbers.len()), Vec::new());
-    for no in numbers {
-        let row: Option<Row> = tx.fetch_optional(BY_NO_OF_SCHEME, values![agency, *no, scheme]).await?;
-        if let Some(row) = row {
+    let numbers: Vec<i64> = numbers.iter().copied().collect();
+    let mut enrolments: Vec<Enrolment> = Vec::with_capacity(numbers.len());
+    for some in numbers.chunks(HUNDRED) {
+        let mut values = hundred_values(agency, some);
+        values.push(scheme.into());
+        for row in tx.fetch_all::<Row>(OF_NUMBERS, values).await? {
             enrolments.push(row.try_into()?);
-            facts.extend(enrolment_event::facts_of(tx, agency, *no).await?);
         }
     }
+    enrolments.sort_by_key(|e| e.no);
+    let facts = enrolment_event::facts_of(tx, agency, &numbers).await?;
     let then = now_and_then(&mut enrolments, &facts, event_no);
     Ok((enrolments, then))
 }
@@ -318,46 +397,50 @@ pub async fn schemes_of_people(tx: &mut Tx, agency: &str) -> Result<Vec<(i64, St
 }
 
 /// A person to be stored.
-#[derive(Debug, Clone)]
-pub struct NewBeneficiary {
+#[derive(Debug, Clone, Copy)]
+pub struct NewBeneficiary<'a> {
     /// Number within the agency.
     pub no: i64,
     /// Citizen number, whole.
-    pub citizen_number: String,
+    pub citizen_number: &'a str,
     /// Name.
-    pub name: String,
+    pub name: &'a str,
     /// 原工作单位.
-    pub former_unit: String,
+    pub former_unit: &'a str,
     /// 退休日期.
     pub retired_on: Option<NaiveDate>,
     /// 联系电话.
-    pub phone: String,
+    pub phone: &'a str,
 }
 
 /// Stores people in bulk.
 ///
 /// # Errors
 /// The database's.
-pub async fn insert_people(tx: &mut Tx, agency: &str, people: Vec<NewBeneficiary>) -> Result<(), StorageError> {
+pub async fn insert_people(
+    tx: &mut Tx,
+    agency: &str,
+    people: impl Iterator<Item = NewBeneficiary<'_>>,
+) -> Result<(), StorageError> {
     const COLUMNS: [&str; 7] =
         ["agency_code", "beneficiary_no", "citizen_number", "name", "former_unit", "retired_on", "phone"];
-    let row = |p: NewBeneficiary| -> Vec<Value> {
+    let row = |p: NewBeneficiary<'_>| -> Vec<Value> {
         values![agency, p.no, p.citizen_number, p.name, p.former_unit, p.retired_on.map(date_number), p.phone]
     };
-    tx.insert_rows("beneficiary", &COLUMNS, people.into_iter().map(row)).await
+    tx.insert_rows("beneficiary", &COLUMNS, people.map(row)).await
 }
 
 /// An enrolment to be stored.
-#[derive(Debug, Clone)]
-pub struct NewEnrolment {
+#[derive(Debug, Clone, Copy)]
+pub struct NewEnrolment<'a> {
     /// Number within the agency.
     pub no: i64,
     /// Scheme.
-    pub scheme_code: String,
+    pub scheme_code: &'a str,
     /// Person.
     pub beneficiary_no: i64,
     /// 人员类别.
-    pub category: String,
+    pub category: &'a str,
     /// First month owed.
     pub first: Period,
     /// Day in it, when known.
@@ -369,9 +452,9 @@ pub struct NewEnrolment {
     /// Last certification.
     pub certified_on: Option<NaiveDate>,
     /// Account.
-    pub account: Account,
+    pub account: &'a Account,
     /// Why the holder is another person.
-    pub holder_relation: String,
+    pub holder_relation: &'a str,
 }
 
 /// Stores enrolments in bulk; `import_no` is the roster import that brought them, if one did.
@@ -381,7 +464,7 @@ pub struct NewEnrolment {
 pub async fn insert_enrolments(
     tx: &mut Tx,
     agency: &str,
-    enrolments: Vec<NewEnrolment>,
+    enrolments: impl Iterator<Item = NewEnrolment<'_>>,
     import_no: Option<i64>,
     mark: ChangeMark<'_>,
 ) -> Result<(), StorageError> {
@@ -405,7 +488,7 @@ pub async fn insert_enrolments(
         "import_no",
         "changed_event_no",
     ];
-    let row = |e: NewEnrolment| -> Vec<Value> {
+    let row = |e: NewEnrolment<'_>| -> Vec<Value> {
         values![
             agency,
             e.no,
@@ -418,16 +501,16 @@ pub async fn insert_enrolments(
             e.amount.map_or(0, |(_, monthly)| monthly.fen()),
             e.amount.map(|(from, _)| from.number()),
             e.certified_on.map(date_number),
-            e.account.bank_code,
+            &e.account.bank_code,
             e.account.number.as_str(),
-            e.account.holder,
+            &e.account.holder,
             e.holder_relation,
             mark.by,
             import_no,
             mark.event_no,
         ]
     };
-    tx.insert_rows("enrolment", &COLUMNS, enrolments.into_iter().map(row)).await
+    tx.insert_rows("enrolment", &COLUMNS, enrolments.map(row)).await
 }
 
 /// Marks an enrolment as changed: payments prepared before are looked at again.

@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 
-use super::engine::Tx;
+use super::engine::{Tx, Value};
 use super::error::StorageError;
-use super::{date, period};
+use super::{HUNDRED, date, hundred_values, period};
 use crate::domain::enrolment::{EventKind, StopReason, SuspensionCause};
 use crate::domain::entitlement::Fact;
 use crate::domain::money::Money;
@@ -19,15 +19,16 @@ statements! {
     FACTS = "SELECT enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, new_value, event_no FROM enrolment_event \
              WHERE agency_code = $1 AND enrolment_no = $2 ORDER BY seq_no";
     TOLD_SINCE = "SELECT DISTINCT enrolment_no FROM enrolment_event WHERE agency_code = $1 AND event_no > $2";
+    FACTS_OF_MANY = concat!(
+        "SELECT enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, new_value, event_no FROM enrolment_event \
+         WHERE agency_code = $1 AND enrolment_no IN (", hundred!(), ")"
+    );
     EVENTS = "SELECT seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, reason, evidence, old_value, new_value, \
               made_by, made_on, accepted_by FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2 ORDER BY seq_no";
     NEXT_SEQ = "SELECT COALESCE(MAX(seq_no), 0) + 1 FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2";
     /// Changes of accounts that were there before; the account of an enrolment by hand is none.
     ACCOUNT_CHANGES = "SELECT enrolment_no, made_by, made_on, accepted_by FROM enrolment_event \
                        WHERE agency_code = $1 AND kind = 'account' AND old_value <> '' ORDER BY enrolment_no, seq_no";
-    INSERT = "INSERT INTO enrolment_event (agency_code, enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, \
-              reason, evidence, old_value, new_value, made_by, made_on, accepted_by, event_no) \
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 }
 
 #[derive(sqlx::FromRow)]
@@ -119,21 +120,29 @@ pub async fn told_since(tx: &mut Tx, agency: &str, event_no: i64) -> Result<Vec<
     Ok(rows.into_iter().map(|(no,)| no).collect())
 }
 
-/// Facts of one enrolment, in order.
-///
-/// # Errors
-/// The database's, or a stored value that cannot be.
-pub async fn facts_of(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<StoredFact>, StorageError> {
-    let rows: Vec<FactRow> = tx.fetch_all(FACTS, values![agency, enrolment_no]).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
-}
-
 /// Numbered facts of an enrolment, in order.
 ///
 /// # Errors
 /// The database's, or a stored value that cannot be.
 pub async fn facts(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<(i64, Fact)>, StorageError> {
-    Ok(facts_of(tx, agency, enrolment_no).await?.into_iter().map(|told| (told.seq_no, told.fact)).collect())
+    let rows: Vec<FactRow> = tx.fetch_all(FACTS, values![agency, enrolment_no]).await?;
+    rows.into_iter().map(|row| Ok((row.seq_no, row.try_into()?))).collect()
+}
+
+/// Facts of some enrolments, by enrolment and number.
+///
+/// # Errors
+/// The database's, or a stored value that cannot be.
+pub async fn facts_of(tx: &mut Tx, agency: &str, enrolment_nos: &[i64]) -> Result<Vec<StoredFact>, StorageError> {
+    let mut facts: Vec<StoredFact> = Vec::new();
+    for some in enrolment_nos.chunks(HUNDRED) {
+        let rows: Vec<FactRow> = tx.fetch_all(FACTS_OF_MANY, hundred_values(agency, some)).await?;
+        for row in rows {
+            facts.push(row.try_into()?);
+        }
+    }
+    facts.sort_by_key(|told| (told.enrolment_no, told.seq_no));
+    Ok(facts)
 }
 
 /// An event of an enrolment as stored.
@@ -248,6 +257,28 @@ impl NewEvent {
             new_value: String::new(),
         }
     }
+
+    /// What the event will say once it is stored, as number `seq_no` of an enrolment.
+    ///
+    /// # Errors
+    /// When it is none that could be read again.
+    pub fn fact(&self, enrolment_no: i64, seq_no: i64) -> Result<Fact, StorageError> {
+        let row = FactRow {
+            enrolment_no,
+            seq_no,
+            kind: self.kind.code().to_string(),
+            period: self.period.map(Period::number),
+            on_date: self.on.map(date_number),
+            cause: self.cause.to_string(),
+            amount_fen: self.amount.map_or(0, Money::fen),
+            back_paid: self.back_paid.map(i64::from),
+            undoes_seq: self.undoes_seq,
+            new_value: self.new_value.clone(),
+            // A fact does not say which event told it.
+            event_no: 0,
+        };
+        row.try_into()
+    }
 }
 
 /// Who made a change, when, under which audit event, and who accepted it.
@@ -275,8 +306,41 @@ pub async fn append(
     mark: ChangeMark<'_>,
 ) -> Result<i64, StorageError> {
     let (seq_no,): (i64,) = tx.fetch_one(NEXT_SEQ, values![agency, enrolment_no]).await?;
-    tx.execute(
-        INSERT,
+    append_all(tx, agency, std::iter::once((enrolment_no, seq_no, event)), mark).await?;
+    Ok(seq_no)
+}
+
+/// Appends events in bulk: enrolment, number of the event within it, event.
+///
+/// # Errors
+/// The database's; also when an enrolment has an event of that number.
+pub async fn append_all<'a>(
+    tx: &mut Tx,
+    agency: &str,
+    events: impl Iterator<Item = (i64, i64, &'a NewEvent)>,
+    mark: ChangeMark<'_>,
+) -> Result<(), StorageError> {
+    const COLUMNS: [&str; 18] = [
+        "agency_code",
+        "enrolment_no",
+        "seq_no",
+        "kind",
+        "period",
+        "on_date",
+        "cause",
+        "amount_fen",
+        "back_paid",
+        "undoes_seq",
+        "reason",
+        "evidence",
+        "old_value",
+        "new_value",
+        "made_by",
+        "made_on",
+        "accepted_by",
+        "event_no",
+    ];
+    let row = |(enrolment_no, seq_no, event): (i64, i64, &NewEvent)| -> Vec<Value> {
         values![
             agency,
             enrolment_no,
@@ -296,8 +360,7 @@ pub async fn append(
             date_number(mark.on),
             mark.accepted_by,
             mark.event_no,
-        ],
-    )
-    .await?;
-    Ok(seq_no)
+        ]
+    };
+    tx.insert_rows("enrolment_event", &COLUMNS, events.map(row)).await
 }

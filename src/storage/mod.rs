@@ -17,6 +17,26 @@ macro_rules! statements {
     };
 }
 
+/// Placeholders for a hundred values, `$2` to `$101`: many keys in a statement whose text is one and the same.
+macro_rules! hundred {
+    () => {
+        "$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,$33,$34,\
+         $35,$36,$37,$38,$39,$40,$41,$42,$43,$44,$45,$46,$47,$48,$49,$50,$51,$52,$53,$54,$55,$56,$57,$58,$59,$60,$61,$62,$63,$64,$65,$66,\
+         $67,$68,$69,$70,$71,$72,$73,$74,$75,$76,$77,$78,$79,$80,$81,$82,$83,$84,$85,$86,$87,$88,$89,$90,$91,$92,$93,$94,$95,$96,$97,$98,\
+         $99,$100,$101"
+    };
+}
+
+/// As many as [`hundred!`] has placeholders.
+const HUNDRED: usize = 100;
+
+/// The agency and up to a hundred values; the last is repeated until they are so many.
+fn hundred_values<T: Copy + Into<engine::Value>>(agency: &str, some: &[T]) -> Vec<engine::Value> {
+    let last = some.last().copied();
+    let filled = some.iter().copied().chain(last.into_iter().cycle()).take(HUNDRED);
+    std::iter::once(agency.into()).chain(filled.map(Into::into)).collect()
+}
+
 pub mod actor;
 pub mod agency;
 pub mod appropriation;

@@ -166,8 +166,15 @@ impl Year {
         let roster = roster_csv(&people, &banks, first, Some(Money(12_000)));
         let (name, bytes) = ("roster-2026-01.csv", [b"\xEF\xBB\xBF", roster.as_bytes()].concat());
         folder::replace(&dir.join("rosters").join(name), &bytes)?;
-        let input =
-            ImportRoster { scheme: SCHEME, file_name: name, bytes: &bytes, charset: None, first: None, dry_run: false };
+        let input = ImportRoster {
+            scheme: SCHEME,
+            file_name: name,
+            bytes: &bytes,
+            charset: None,
+            first: None,
+            accept_good: false,
+            dry_run: false,
+        };
         import_roster(&office.acting_as(MAKER), input).await.map_err(|r| r.failure)?;
         Ok(Year { dir: dir.to_path_buf(), story, office, people, events: Vec::new(), september: Vec::new() })
     }

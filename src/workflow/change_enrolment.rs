@@ -4,9 +4,10 @@
 
 use chrono::NaiveDate;
 
+use super::dossiers::{Dossier, Dossiers};
 use super::import_roster;
 use super::step::Step;
-use crate::calculation::payable::{Overpaid, payable};
+use crate::calculation::payable::Overpaid;
 use crate::domain::bank_account::AccountNumber;
 use crate::domain::change::{Change, What};
 use crate::domain::citizen_number::CitizenNumber;
@@ -15,11 +16,11 @@ use crate::domain::entitlement::{Entitlement, Fact};
 use crate::domain::money::Money;
 use crate::domain::period::Period;
 use crate::domain::person_name::{PersonName, same_name};
-use crate::domain::scheme::{AmountRule, BackPay, Scheme, StopMonth};
+use crate::domain::scheme::{AmountRule, BackPay, Scheme};
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::enrolment_event::{self, ChangeMark, NewEvent};
-use crate::storage::{cover, enrolment, hold};
+use crate::storage::{enrolment, hold};
 
 /// What a change did.
 #[derive(Debug, Clone)]
@@ -45,83 +46,116 @@ pub struct Changed {
 }
 
 /// What a change does to the enrolment found, in words and as an event.
-struct Planned {
-    event: NewEvent,
-    what: String,
-    notices: Vec<String>,
+pub(super) struct Planned {
+    pub event: NewEvent,
+    pub what: String,
+    pub notices: Vec<String>,
 }
 
-struct Found {
-    scheme: Scheme,
-    enrolment: Enrolment,
-    facts: Vec<(i64, Fact)>,
+/// Whom a change is about.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    pub scheme: &'a Scheme,
+    pub enrolment: &'a Enrolment,
+    pub facts: &'a [(i64, Fact)],
 }
 
-/// Checks a change and writes it, in the name of `mark.by`.
+/// Checks a change and writes it, in the name of `by`.
 ///
 /// # Errors
 /// When the person is unknown or in several schemes and none is named, the change contradicts a
 /// registered fact, or its values are wrong.
-pub async fn apply(
+pub(super) async fn apply(
     office: &Office,
     step: &mut Step,
     change: &Change,
     by: &str,
     accepted_by: Option<&str>,
 ) -> Result<Changed, Failure> {
-    if let What::Enrol(fields) = &change.what {
-        return import_roster::enrol_one(office, step, change, fields, by, accepted_by).await;
+    let mut dossiers = Dossiers::of(step, std::iter::once(change)).await?;
+    let changed = apply_to(office, step, &mut dossiers, change, (by, accepted_by)).await?;
+    dossiers.write(step, by, accepted_by).await?;
+    Ok(changed)
+}
+
+/// Checks a change against the dossiers and adds it to them; what it does beside a fact is done at once.
+///
+/// # Errors
+/// As [`apply`]; then the dossiers are as they were.
+pub(super) async fn apply_to(
+    office: &Office,
+    step: &mut Step,
+    dossiers: &mut Dossiers,
+    change: &Change,
+    (by, accepted_by): (&str, Option<&str>),
+) -> Result<Changed, Failure> {
+    let number = parsed(&change.citizen_number, step.on)?;
+    if !change.what.is_only_a_fact() {
+        // What looks into the database must find there what the changes before have made.
+        dossiers.write(step, by, accepted_by).await?;
     }
-    let found = find(office, step, &change.citizen_number, change.scheme.as_deref()).await?;
+    if let What::Enrol(fields) = &change.what {
+        let enrolled = import_roster::enrol_one(office, step, change, fields, by, accepted_by).await?;
+        dossiers.forget(&number);
+        return Ok(enrolled);
+    }
+    let places = dossiers.of_person(step, &number).await?;
+    let place = one_of(&number, places, change.scheme.as_deref(), |dossier| dossier.scheme.as_str())?;
+    let scheme_code = places[place].scheme.clone();
+    let scheme = dossiers.scheme(office, step, &scheme_code).await?;
+    let Dossier { enrolment, facts, .. } = &dossiers.of_person(step, &number).await?[place];
+    let found = Found { scheme: &scheme, enrolment, facts };
     let mut account = None;
     let mut name = None;
     let mut planned = match &change.what {
-        What::Stop { reason, on } => stop(&found, *reason, *on)?,
-        What::Suspend { cause, from } => suspend(&found, *cause, *from)?,
-        What::Resume { cause, from, back_pay } => resume(&found, *cause, *from, *back_pay)?,
+        What::Stop { reason, on } => stop(found, *reason, *on)?,
+        What::Suspend { cause, from } => suspend(found, *cause, *from)?,
+        What::Resume { cause, from, back_pay } => resume(found, *cause, *from, *back_pay)?,
         What::Account { number, bank, holder, relation } => {
-            let new = checked_account(office, &found.enrolment, number, bank.as_deref(), holder.as_deref())?;
-            let planned = new_account(step, &found.enrolment, &new, relation).await?;
+            let new = checked_account(office, enrolment, number, bank.as_deref(), holder.as_deref())?;
+            let planned = new_account(step, enrolment, &new, relation).await?;
             account = Some((new, relation.as_str()));
             planned
         }
         What::Name(text) => {
-            let (planned, new) = new_name(&found.enrolment, text)?;
+            let (planned, new) = new_name(enrolment, text)?;
             name = Some(new);
             planned
         }
-        What::Category { category, from } => category_from(&found, category, *from)?,
-        What::Amount { monthly, from } => amount_from(&found, *monthly, *from)?,
-        What::Born(on) => corrected_day(EventKind::Born, found.enrolment.entitlement.born_on, *on, step.on)?,
-        What::Retired(on) => corrected_day(EventKind::Retired, found.enrolment.entitlement.retired_on, *on, step.on)?,
-        What::Certify { on, way } => certify(&found, *on, way, step.on)?,
-        What::Undo(seq) => undo(step, &found, *seq).await?,
+        What::Category { category, from } => category_from(found, category, *from)?,
+        What::Amount { monthly, from } => amount_from(found, *monthly, *from)?,
+        What::Born(on) => corrected_day(EventKind::Born, enrolment.entitlement.born_on, *on, step.on)?,
+        What::Retired(on) => corrected_day(EventKind::Retired, enrolment.entitlement.retired_on, *on, step.on)?,
+        What::Certify { on, way } => certify(found, *on, way, step.on)?,
+        What::Undo(seq) => undo(step, found, *seq).await?,
         What::Enrol(_) => return Err(Failure::refused("UNKNOWN_CHANGE", "新增不能与其他变更混用")),
     };
     planned.event.reason.clone_from(&change.reason);
     planned.event.evidence.clone_from(&change.evidence);
-    let Found { scheme, enrolment, .. } = found;
-    let (on, event_no) = (step.on, step.event_no);
-    let mark = ChangeMark { by, on, event_no, accepted_by };
-    let Step { tx, agency, .. } = step;
-    let seq_no = enrolment_event::append(tx, agency, enrolment.no, &planned.event, mark).await?;
-    enrolment::mark_changed(tx, agency, enrolment.no, event_no).await?;
-    if let Some(new) = &name {
-        enrolment::set_name(tx, agency, enrolment.beneficiary_no, new, event_no).await?;
-    }
+    let enrolment = enrolment.clone();
+    let (seq_no, mut enrolment) = dossiers.add(&enrolment, planned.event)?;
     let mut cleared_holds = Vec::new();
-    if let Some((new, relation)) = &account {
-        enrolment::set_account(tx, agency, enrolment.no, new, relation, mark).await?;
-        let resolution = format!("账户已变更: {}", change.reason);
-        cleared_holds = clear_answered_holds(step, enrolment.beneficiary_no, &resolution).await?;
+    if name.is_some() || account.is_some() {
+        dossiers.write(step, by, accepted_by).await?;
+        let mark = ChangeMark { by, on: step.on, event_no: step.event_no, accepted_by };
+        let Step { tx, agency, .. } = step;
+        if let Some(new) = name {
+            enrolment::set_name(tx, agency, enrolment.beneficiary_no, &new, mark.event_no).await?;
+            enrolment.name = new;
+        }
+        if let Some((new, relation)) = &account {
+            enrolment::set_account(tx, agency, enrolment.no, new, relation, mark).await?;
+            let resolution = format!("账户已变更: {}", change.reason);
+            cleared_holds = clear_answered_holds(step, enrolment.beneficiary_no, &resolution).await?;
+        }
+        dossiers.forget(&number);
     }
-    let enrolment = enrolment::by_no(&mut step.tx, &step.agency, enrolment.no).await?;
     Ok(Changed {
-        overpaid: overpaid(step, &scheme, &enrolment).await?,
-        scheme: scheme.code,
+        overpaid: dossiers.overpaid(step, &scheme, &enrolment).await?,
+        scheme: scheme_code,
         enrolment_no: enrolment.no,
         name: enrolment.name,
-        citizen_number: enrolment.citizen_number.masked(),
+        citizen_number: number.masked(),
         event: Some(seq_no),
         what: planned.what,
         notices: planned.notices,
@@ -129,11 +163,29 @@ pub async fn apply(
     })
 }
 
-/// Months with more in flight or credited than owed.
-async fn overpaid(step: &mut Step, scheme: &Scheme, enrolment: &Enrolment) -> Result<Vec<Overpaid>, Failure> {
-    let covered = cover::covered_of(&mut step.tx, &step.agency, enrolment.no).await?;
-    let last = covered.keys().next_back().copied().unwrap_or(scheme.first);
-    Ok(payable(scheme, &enrolment.entitlement, &covered, last).overpaid)
+fn parsed(number: &str, today: NaiveDate) -> Result<CitizenNumber, Failure> {
+    CitizenNumber::parse_any(number, today).map_err(|e| Failure::refused(e.code(), format!("公民身份号码: {e}")))
+}
+
+/// Which of a person's enrolments is meant: that of the scheme, or the only one.
+fn one_of<T>(
+    number: &CitizenNumber,
+    places: &[T],
+    scheme: Option<&str>,
+    code: impl Fn(&T) -> &str,
+) -> Result<usize, Failure> {
+    let meant: Vec<usize> =
+        (0..places.len()).filter(|i| scheme.is_none_or(|wanted| code(&places[*i]) == wanted)).collect();
+    match meant.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(Failure::refused("UNKNOWN_PERSON", format!("名册中没有 {number}"))
+            .hint("fafang roster list --scheme 项目 列出名册")),
+        several => {
+            let codes: Vec<&str> = several.iter().map(|i| code(&places[*i])).collect();
+            Err(Failure::refused("WHICH_SCHEME", format!("{number} 同时在 {} 中", codes.join("、")))
+                .hint("用 --scheme 指明是哪个项目"))
+        }
+    }
 }
 
 /// Scheme and enrolment of a person, who must be named with the scheme when in several.
@@ -142,48 +194,29 @@ pub(super) async fn enrolment_of(
     number: &str,
     scheme: Option<&str>,
 ) -> Result<(String, i64), Failure> {
-    let number = CitizenNumber::parse_any(number, step.on)
-        .map_err(|e| Failure::refused(e.code(), format!("公民身份号码: {e}")))?;
+    let number = parsed(number, step.on)?;
     let mut places = enrolment::of_person(&mut step.tx, &step.agency, number.as_str()).await?;
-    if let Some(scheme) = scheme {
-        places.retain(|(code, _)| code == scheme);
-    }
-    match places.as_slice() {
-        [one] => Ok(one.clone()),
-        [] => Err(Failure::refused("UNKNOWN_PERSON", format!("名册中没有 {number}"))
-            .hint("fafang roster list --scheme 项目 列出名册")),
-        several => {
-            let codes: Vec<&str> = several.iter().map(|(code, _)| code.as_str()).collect();
-            Err(Failure::refused("WHICH_SCHEME", format!("{number} 同时在 {} 中", codes.join("、")))
-                .hint("用 --scheme 指明是哪个项目"))
-        }
-    }
+    let place = one_of(&number, &places, scheme, |(code, _)| code.as_str())?;
+    Ok(places.swap_remove(place))
 }
 
-async fn find(office: &Office, step: &mut Step, number: &str, scheme: Option<&str>) -> Result<Found, Failure> {
-    let (scheme_code, enrolment_no) = enrolment_of(step, number, scheme).await?;
-    let (scheme, _) = office.scheme(&mut step.tx, &scheme_code).await?;
-    let (enrolment, facts) = enrolment::with_facts(&mut step.tx, &step.agency, enrolment_no).await?;
-    Ok(Found { scheme, enrolment, facts })
-}
-
-impl Found {
+impl<'a> Found<'a> {
     /// Numbered facts that were not undone.
-    fn in_force(&self) -> impl Iterator<Item = &(i64, Fact)> {
-        let is_undone = |no: i64| self.facts.iter().any(|(_, f)| *f == Fact::Undone(no));
+    pub fn in_force(self) -> impl Iterator<Item = &'a (i64, Fact)> {
+        let is_undone = move |no: i64| self.facts.iter().any(|(_, f)| *f == Fact::Undone(no));
         self.facts.iter().filter(move |(no, _)| !is_undone(*no))
     }
 
-    fn entitlement(&self) -> &Entitlement {
+    fn entitlement(self) -> &'a Entitlement {
         &self.enrolment.entitlement
     }
 
-    fn name(&self) -> &str {
+    fn name(self) -> &'a str {
         &self.enrolment.name
     }
 
     /// Two facts that cannot both be true: one must be undone first.
-    fn contradicts(&self, event: i64, known: &str) -> Failure {
+    fn contradicts(self, event: i64, known: &str) -> Failure {
         Failure::refused("CONTRADICTS", format!("{} 已登记{known}（第 {event} 号变更）", self.name()))
             .hint(format!("登记有误时先撤销: fafang change undo … --event {event} --reason …"))
     }
@@ -193,17 +226,35 @@ fn planned(event: NewEvent, what: String) -> Planned {
     Planned { event, what, notices: Vec::new() }
 }
 
-fn show_month(month: Option<Period>) -> String {
+pub(super) fn show_month(month: Option<Period>) -> String {
     month.map_or_else(|| "无".to_string(), |p| p.to_string())
 }
 
-/// Whether the month of the stop is still paid is the scheme's rule.
-fn stop(found: &Found, reason: StopReason, on: NaiveDate) -> Result<Planned, Failure> {
-    let rule = if reason == StopReason::Death { found.scheme.death_month } else { found.scheme.stop_month };
-    let last = match rule {
-        StopMonth::NotPaid => Period::of(on).previous(),
-        StopMonth::Paid | StopMonth::CalendarDays | StopMonth::ThirtyDays => Period::of(on),
-    };
+/// The event of leaving on a day, of someone whose last month was `old`.
+pub(super) fn stopped(scheme: &Scheme, reason: StopReason, on: NaiveDate, old: Option<Period>) -> NewEvent {
+    let last = scheme.last_month(reason, on);
+    NewEvent {
+        period: Some(last),
+        on: Some(on),
+        cause: reason.code(),
+        old_value: show_month(old),
+        new_value: format!("{last} {} {on}", reason.title()),
+        ..NewEvent::new(EventKind::Stopped)
+    }
+}
+
+/// The event of being suspended from a month on.
+pub(super) fn suspended(cause: SuspensionCause, from: Period) -> NewEvent {
+    NewEvent {
+        period: Some(from),
+        cause: cause.code(),
+        new_value: from.to_string(),
+        ..NewEvent::new(EventKind::Suspended)
+    }
+}
+
+pub(super) fn stop(found: Found<'_>, reason: StopReason, on: NaiveDate) -> Result<Planned, Failure> {
+    let last = found.scheme.last_month(reason, on);
     for (no, fact) in found.in_force() {
         match fact {
             Fact::Stopped { on: Some(day), reason: r, last: known } if *r == reason && *day == on => {
@@ -217,17 +268,8 @@ fn stop(found: &Found, reason: StopReason, on: NaiveDate) -> Result<Planned, Fai
         }
     }
     let old = found.entitlement().last;
-    let mut planned = planned(
-        NewEvent {
-            period: Some(last),
-            on: Some(on),
-            cause: reason.code(),
-            old_value: show_month(old),
-            new_value: format!("{last} {} {on}", reason.title()),
-            ..NewEvent::new(EventKind::Stopped)
-        },
-        format!("停发（{}，{on}），最后一个月 {last}", reason.title()),
-    );
+    let mut planned =
+        planned(stopped(found.scheme, reason, on, old), format!("停发（{}，{on}），最后一个月 {last}", reason.title()));
     if let Some(old) = old.filter(|old| *old < last) {
         planned.notices.push(format!("此前登记的最后一个月是 {old}，以较早的为准"));
     }
@@ -235,7 +277,7 @@ fn stop(found: &Found, reason: StopReason, on: NaiveDate) -> Result<Planned, Fai
 }
 
 /// A mark that stands in the way of a suspension or resumption of this cause in this month.
-fn same_month(found: &Found, cause: SuspensionCause, from: Period) -> Result<(), Failure> {
+fn same_month(found: Found<'_>, cause: SuspensionCause, from: Period) -> Result<(), Failure> {
     for (no, fact) in found.in_force() {
         match fact {
             Fact::Suspended { from: f, cause: c } if (*f, *c) == (from, cause) => {
@@ -250,17 +292,9 @@ fn same_month(found: &Found, cause: SuspensionCause, from: Period) -> Result<(),
     Ok(())
 }
 
-fn suspend(found: &Found, cause: SuspensionCause, from: Period) -> Result<Planned, Failure> {
+pub(super) fn suspend(found: Found<'_>, cause: SuspensionCause, from: Period) -> Result<Planned, Failure> {
     same_month(found, cause, from)?;
-    let mut planned = planned(
-        NewEvent {
-            period: Some(from),
-            cause: cause.code(),
-            new_value: from.to_string(),
-            ..NewEvent::new(EventKind::Suspended)
-        },
-        format!("自 {from} 起暂停（{}）", cause.title()),
-    );
+    let mut planned = planned(suspended(cause, from), format!("自 {from} 起暂停（{}）", cause.title()));
     let same = |s: &&crate::domain::entitlement::Suspension| s.cause == cause && s.from < from;
     if let Some(open) = found.entitlement().suspensions.iter().filter(same).find(|s| s.resumed_from.is_none()) {
         planned.notices.push(format!("自 {} 起已暂停（{}），此项登记在其恢复以后才起作用", open.from, cause.title()));
@@ -272,7 +306,7 @@ fn suspend(found: &Found, cause: SuspensionCause, from: Period) -> Result<Planne
 }
 
 fn resume(
-    found: &Found,
+    found: Found<'_>,
     cause: Option<SuspensionCause>,
     from: Period,
     back_pay: Option<bool>,
@@ -354,7 +388,7 @@ fn new_name(enrolment: &Enrolment, text: &str) -> Result<(Planned, String), Fail
     Ok((planned, new))
 }
 
-fn category_from(found: &Found, category: &str, from: Period) -> Result<Planned, Failure> {
+fn category_from(found: Found<'_>, category: &str, from: Period) -> Result<Planned, Failure> {
     if !found.scheme.has_category(category) {
         let known = found.scheme.categories().join("、");
         return Err(Failure::refused("CATEGORY_UNKNOWN", format!("人员类别“{category}”，应为 {known}")));
@@ -379,7 +413,7 @@ fn category_from(found: &Found, category: &str, from: Period) -> Result<Planned,
     Ok(planned(event, format!("自 {from} 起类别变更为“{category}”")))
 }
 
-fn amount_from(found: &Found, monthly: Money, from: Period) -> Result<Planned, Failure> {
+fn amount_from(found: Found<'_>, monthly: Money, from: Period) -> Result<Planned, Failure> {
     if found.scheme.amount != AmountRule::Individual {
         return Err(Failure::refused("NOT_INDIVIDUAL", format!("项目 {} 按标准发放，没有个人待遇", found.scheme.code))
             .hint("标准写在项目文件的 [[standard]]，改后重新载入"));
@@ -395,7 +429,7 @@ fn amount_from(found: &Found, monthly: Money, from: Period) -> Result<Planned, F
             return Err(found.contradicts(*no, &format!("自 {from} 起月待遇 {} 元", m.grouped())));
         }
     }
-    let old = crate::calculation::claim::monthly(&found.scheme, found.entitlement(), from);
+    let old = crate::calculation::claim::monthly(found.scheme, found.entitlement(), from);
     let event = NewEvent {
         period: Some(from),
         amount: Some(monthly),
@@ -418,7 +452,7 @@ fn corrected_day(kind: EventKind, old: Option<NaiveDate>, on: NaiveDate, today: 
     Ok(planned(event, format!("{}为 {on}", kind.title())))
 }
 
-fn certify(found: &Found, on: NaiveDate, way: &str, today: NaiveDate) -> Result<Planned, Failure> {
+fn certify(found: Found<'_>, on: NaiveDate, way: &str, today: NaiveDate) -> Result<Planned, Failure> {
     if on > today {
         return Err(Failure::refused("DATE_AHEAD", format!("认证日期 {on} 在业务日期 {today} 之后")));
     }
@@ -436,7 +470,7 @@ fn certify(found: &Found, on: NaiveDate, way: &str, today: NaiveDate) -> Result<
     Ok(planned)
 }
 
-async fn undo(step: &mut Step, found: &Found, seq: i64) -> Result<Planned, Failure> {
+async fn undo(step: &mut Step, found: Found<'_>, seq: i64) -> Result<Planned, Failure> {
     let events = enrolment_event::events(&mut step.tx, &step.agency, found.enrolment.no).await?;
     let Some(wrong) = events.iter().find(|e| e.seq_no == seq) else {
         return Err(Failure::refused("UNKNOWN_EVENT", format!("{} 没有第 {seq} 号变更", found.name()))

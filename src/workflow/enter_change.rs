@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::change_enrolment::{Changed, apply};
+use super::change_enrolment::{Changed, apply, apply_to};
 use super::decide_hit;
+use super::dossiers::Dossiers;
 use super::import_roster::{self, Imported};
 use super::recover::{self, Recovery, WriteOff};
 use super::step::Step;
@@ -59,9 +60,10 @@ pub async fn enter_change(office: &Office, change: Change) -> Result<Entered, Fa
 pub async fn enter_list(office: &Office, list: Vec<(usize, Change)>, file: &str) -> Result<Entered, Failure> {
     let mut step = Step::begin(office, "change.import", &[Role::Maker]).await?;
     let by = step.actor.name.clone();
-    let (mut changed, mut findings) = (Vec::new(), Vec::new());
+    let mut dossiers = Dossiers::of(&mut step, list.iter().map(|(_, change)| change)).await?;
+    let (mut changed, mut findings) = (Vec::with_capacity(list.len()), Vec::new());
     for (row, change) in &list {
-        match apply(office, &mut step, change, &by, None).await {
+        match apply_to(office, &mut step, &mut dossiers, change, (&by, None)).await {
             Ok(done) => changed.push(done),
             Err(failure) if failure.kind == Kind::Refused => findings.push(RowFinding {
                 row: *row,
@@ -82,6 +84,7 @@ pub async fn enter_list(office: &Office, list: Vec<(usize, Change)>, file: &str)
     if changed.is_empty() {
         return Err(Failure::input("NO_CHANGES", format!("{file}: 没有变更")));
     }
+    dossiers.write(&mut step, &by, None).await?;
     let changes = list.into_iter().map(|(_, change)| change).collect();
     conclude(office, step, changes, changed, "change.import").await
 }
@@ -187,10 +190,13 @@ pub async fn accept(office: &Office, request_no: i64) -> Result<Accepted, Failur
         .map_err(|e| Failure::new(Kind::Internal, "INCONSISTENT", format!("第 {request_no} 号申请无法读取: {e}")))?;
     let accepted = match content {
         Content::Changes(changes) => {
+            let by = (stored.made_by.as_str(), Some(second.as_str()));
+            let mut dossiers = Dossiers::of(&mut step, changes.iter()).await?;
             let mut changed = Vec::with_capacity(changes.len());
             for change in &changes {
-                changed.push(apply(office, &mut step, change, &stored.made_by, Some(&second)).await?);
+                changed.push(apply_to(office, &mut step, &mut dossiers, change, by).await?);
             }
+            dossiers.write(&mut step, by.0, by.1).await?;
             Accepted::Changes(changed)
         }
         Content::Comparison(request) => {

@@ -1,4 +1,5 @@
-//! Imports a roster: the wanted state of a scheme's people. All or nothing.
+//! Imports a roster: the wanted state of a scheme's people. All or nothing, unless the clerk asks that the good
+//! rows take effect without the bad ones.
 //!
 //! Where the scheme asks for a second person, the file is kept and its difference waits for one.
 
@@ -9,7 +10,7 @@ use serde_json::json;
 
 use super::change_enrolment::Changed;
 use super::enter_change::{Content, request};
-use super::roster_difference::{Plan, count, overruled_last_months};
+use super::roster_difference::{Plan, count};
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::change;
@@ -20,9 +21,10 @@ use crate::domain::person_name::same_name;
 use crate::domain::scheme::{Payees, Scheme};
 use crate::failure::{Failure, Kind};
 use crate::formats::charset::Charset;
-use crate::formats::roster::{Roster, RosterContext, parse_roster};
+use crate::formats::roster::{REASON_TITLE, Roster, RosterContext, RosterRow, parse_roster};
 use crate::formats::table::{Table, read_table, write_with_reasons};
 use crate::office::Office;
+use crate::storage::enrolment::Facts;
 use crate::storage::enrolment_event::{self, ChangeMark, NewEvent};
 use crate::storage::roster_import::{self, ImportCounts};
 use crate::storage::{counter, enrolment, kept_file};
@@ -40,6 +42,8 @@ pub struct ImportRoster<'a> {
     pub charset: Option<Charset>,
     /// 享受起始月 for rows without one; default the scheme's first month.
     pub first: Option<Period>,
+    /// True: rows without an error take effect, the others come back.
+    pub accept_good: bool,
     /// True: show the difference, change nothing.
     pub dry_run: bool,
 }
@@ -66,6 +70,10 @@ pub struct Difference {
 pub struct Imported {
     /// Rows of people.
     pub rows: usize,
+    /// Those of them that were refused; above nothing only where the good rows were asked for.
+    pub rejected: usize,
+    /// The refused rows with their reasons, ready to be corrected.
+    pub rejects: Option<Vec<u8>>,
     /// Enrolled.
     pub new: usize,
     /// Differences of people in force.
@@ -117,12 +125,15 @@ pub(super) struct Request {
     digest: String,
     charset: Option<Charset>,
     first: Option<Period>,
+    #[serde(default)]
+    accept_good: bool,
 }
 
 /// Imports a roster file.
 ///
 /// # Errors
-/// Every fault of the file, row by row; then nothing is stored.
+/// Every fault of the file, row by row; then nothing is stored. Where the good rows are asked for, only faults of
+/// the file as a whole, or when no row is good.
 pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<Imported, Rejected> {
     let mut step = Step::begin(office, "roster.import", &[Role::Maker, Role::Admin]).await?;
     let (scheme, _) = office.scheme(&mut step.tx, input.scheme).await?;
@@ -134,10 +145,10 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
         let already = format!("{name} 已由 {by} 于 {on} 导入（第 {import_no} 次导入）");
         return Ok(Imported { already: Some(already), ..Imported::default() });
     }
-    let read = read(office, &mut step, &scheme, &input).await?;
-    let plan = Plan::of(&scheme, &read.roster, &read.in_force, input.first, office.current_period());
+    let (table, read) = read(office, &mut step, &scheme, &input).await?;
+    let plan = Plan::of(&scheme, &read.roster, read.known(), input.first, office.current_period());
+    let mut imported = judged(table, &read, &plan, &input).map_err(|rejected| *rejected)?;
     check_people_limit(&scheme, &plan, &read.in_force)?;
-    let mut imported = plan.summary(&read.roster, &read.in_force);
     if input.dry_run {
         return Ok(imported);
     }
@@ -159,11 +170,15 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
             digest: digest.clone(),
             charset: input.charset,
             first: input.first,
+            accept_good: input.accept_good,
         });
         let items = imported.new + imported.changed;
         let request_no = request(&mut step, "roster", &scheme.code, &summary, items, &content).await?;
         imported.pending = Some(request_no);
-        let detail = json!({ "waits": true, "request": request_no, "file": input.file_name, "digest": digest });
+        let detail = json!({
+            "waits": true, "request": request_no, "file": input.file_name, "digest": digest,
+            "accepted": imported.accepted(), "rejected": imported.rejected,
+        });
         step.finish(&scheme.code, detail).await?;
         return Ok(imported);
     }
@@ -193,12 +208,13 @@ pub(super) async fn accepted(
         bytes: &bytes,
         charset: request.charset,
         first: request.first,
+        accept_good: request.accept_good,
         dry_run: false,
     };
-    let read = read(office, step, &scheme, &input).await.map_err(|rejected| rejected.failure)?;
-    let plan = Plan::of(&scheme, &read.roster, &read.in_force, input.first, office.current_period());
+    let (table, read) = read(office, step, &scheme, &input).await.map_err(|rejected| rejected.failure)?;
+    let plan = Plan::of(&scheme, &read.roster, read.known(), input.first, office.current_period());
+    let mut imported = judged(table, &read, &plan, &input).map_err(|rejected| rejected.failure)?;
     check_people_limit(&scheme, &plan, &read.in_force)?;
-    let mut imported = plan.summary(&read.roster, &read.in_force);
     let file = (request.file_name.as_str(), request.digest.as_str());
     store(step, &scheme, &plan, &read.people, &mut imported, file, (by, Some(second))).await?;
     Ok(imported)
@@ -237,20 +253,24 @@ pub(super) async fn enrol_one(
         bytes: &text,
         charset: Some(Charset::Utf8),
         first: None,
+        accept_good: false,
         dry_run: false,
     };
-    let read = read(office, step, &scheme, &input).await.map_err(|rejected| {
+    let refused = |rejected: Rejected| {
         let reasons: Vec<String> = rejected.failure.findings.iter().map(RowFinding::without_row).collect();
         Failure::refused("ENROL", format!("新增: {}", reasons.join("；")))
-    })?;
-    let plan = Plan::of(&scheme, &read.roster, &read.in_force, None, office.current_period());
+    };
+    let (table, read) = read(office, step, &scheme, &input).await.map_err(refused)?;
+    let plan = Plan::of(&scheme, &read.roster, read.known(), None, office.current_period());
+    judged(table, &read, &plan, &input).map_err(|rejected| refused(*rejected))?;
     let [row] = plan.new.as_slice() else {
         let name = read.roster.rows.first().map_or("", |row| row.name.as_str());
         return Err(Failure::refused("ALREADY_ENROLLED", format!("{name} 已在项目 {code} 的名册中"))
             .hint("停发后重新享受时，撤销停发（change undo）；资料变更用相应的变更"));
     };
     check_people_limit(&scheme, &plan, &read.in_force)?;
-    let hits = plan.store(step, &scheme, &read.people, None, (by, second)).await?;
+    let why = (change.reason.as_str(), change.evidence.as_str());
+    let hits = plan.store(step, &scheme, &read.people, None, why, (by, second)).await?;
     let places = enrolment::of_person(&mut step.tx, &step.agency, row.citizen_number.as_str()).await?;
     let enrolment_no = places.iter().find(|(scheme, _)| scheme == code).map_or(0, |(_, no)| *no);
     // No roster stands behind this account: its own event says who entered it.
@@ -275,11 +295,26 @@ pub(super) async fn enrol_one(
     })
 }
 
-/// A roster file without errors, beside what is in force.
+/// A roster file, beside what is in force.
 struct ReadRoster {
     roster: Roster,
     people: HashMap<String, (i64, String)>,
     in_force: Vec<Enrolment>,
+    facts: Facts,
+}
+
+impl ReadRoster {
+    fn known(&self) -> (&[Enrolment], &Facts) {
+        (&self.in_force, &self.facts)
+    }
+}
+
+impl Imported {
+    /// Rows that took effect, or would.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.rows - self.rejected
+    }
 }
 
 async fn read(
@@ -287,27 +322,54 @@ async fn read(
     step: &mut Step,
     scheme: &Scheme,
     input: &ImportRoster<'_>,
-) -> Result<ReadRoster, Rejected> {
+) -> Result<(Table, ReadRoster), Rejected> {
     let table = read_table(input.file_name, input.bytes, input.charset)
         .map_err(|e| Failure::input(e.code(), format!("{}: {e}", input.file_name)))?;
     let first = input.first.unwrap_or(scheme.first);
     let context = RosterContext { scheme, banks: &office.banks, today: step.on, first };
     let mut roster = parse_roster(&table, &context);
     let people = enrolment::people(&mut step.tx, &step.agency).await?;
-    let in_force = enrolment::of_scheme(&mut step.tx, &step.agency, &scheme.code).await?;
-    let accounts = enrolment::accounts(&mut step.tx, &step.agency).await?;
+    let (in_force, facts) = enrolment::of_scheme_with_facts(&mut step.tx, &step.agency, &scheme.code).await?;
+    let accounts = if people.is_empty() { Vec::new() } else { enrolment::accounts(&mut step.tx, &step.agency).await? };
     check_against_database(&mut roster, &people, &accounts);
-    if roster.has_errors() {
-        return Err(rejected(&table, &roster, input.file_name));
+    Ok((table, ReadRoster { roster, people, in_force, facts }))
+}
+
+/// What the import does, when it may: without any error, or without errors of more than some rows where the good
+/// ones are asked for. Of two rows that cannot both be right the later one is the bad one, since the earlier one
+/// stood alone when it was read; it is told, so that a clerk looks at both.
+fn judged(
+    table: Table,
+    read: &ReadRoster,
+    plan: &Plan<'_>,
+    input: &ImportRoster<'_>,
+) -> Result<Imported, Box<Rejected>> {
+    let roster = &read.roster;
+    let mut findings = [roster.findings.as_slice(), &plan.findings].concat();
+    findings.sort_by_key(|f| f.row);
+    let is_error = |f: &&RowFinding| f.severity == Severity::Error;
+    let bad: HashSet<usize> = findings.iter().filter(is_error).map(|f| f.row).collect();
+    if bad.is_empty() {
+        return Ok(Imported { findings, ..plan.summary(roster, &read.in_force) });
     }
-    overruled_last_months(&mut roster, &in_force);
-    Ok(ReadRoster { roster, people, in_force })
+    let of_people: HashSet<usize> =
+        roster.rows.iter().map(|row| row.row).chain(roster.refused.keys().copied()).collect();
+    let good = plan.new.len() + plan.changed.len() + plan.unchanged;
+    if !input.accept_good || !bad.is_subset(&of_people) || good == 0 {
+        return Err(Box::new(rejected(&table, roster, findings, input)));
+    }
+    let Table { name, kind, mut rows } = table;
+    rows.retain(|row| row.number <= roster.header_row || bad.contains(&row.number));
+    let refused = Table { name, kind, rows };
+    let rejects = with_reasons(&refused, roster, &findings);
+    let summary = plan.summary(roster, &read.in_force);
+    Ok(Imported { findings, rejected: bad.len(), rejects, ..summary })
 }
 
 fn check_people_limit(scheme: &Scheme, plan: &Plan<'_>, in_force: &[Enrolment]) -> Result<(), Failure> {
     let Some(most) = scheme.max_people else { return Ok(()) };
     let now = in_force.iter().filter(|e| e.entitlement.last.is_none()).count();
-    let then = count(now + plan.new.iter().filter(|row| row.last.is_none()).count());
+    let then = count(now + plan.new.iter().filter(|row| row.last.is_none() && row.stop.is_none()).count());
     if then <= most || plan.new.is_empty() {
         return Ok(());
     }
@@ -332,12 +394,14 @@ async fn store(
         missing: count(imported.missing.len()),
     };
     let import_no = counter::take(&mut step.tx, &step.agency, "roster_import", 1).await?;
-    let hits = plan.store(step, scheme, people, Some(import_no), by).await?;
+    let evidence = format!("名册 {file_name}（第 {import_no} 次导入）");
+    let hits = plan.store(step, scheme, people, Some(import_no), ("名册导入", &evidence), by).await?;
     let mark = ChangeMark { by: by.0, on: step.on, event_no: step.event_no, accepted_by: by.1 };
     roster_import::insert(&mut step.tx, &step.agency, import_no, &scheme.code, file_name, digest, counts, mark).await?;
     let detail = json!({
         "import": import_no, "file": file_name, "digest": digest, "rows": counts.rows,
         "new": counts.new, "changed": counts.changed, "missing": counts.missing, "comparison_hits": hits.len(),
+        "accepted": imported.accepted(), "rejected": imported.rejected,
     });
     imported.findings.extend(hits);
     Ok(detail)
@@ -386,31 +450,34 @@ fn check_against_database(
         }
     }
     let bad: HashSet<usize> = findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.row).collect();
+    let numbers = |r: &RosterRow| vec![r.citizen_number.as_str().to_string(), r.account.number.as_str().to_string()];
+    roster.refused.extend(roster.rows.iter().filter(|r| bad.contains(&r.row)).map(|r| (r.row, numbers(r))));
     roster.rows.retain(|r| !bad.contains(&r.row));
     roster.findings.extend(findings);
     roster.findings.sort_by_key(|f| f.row);
 }
 
-fn rejected(table: &Table, roster: &Roster, file_name: &str) -> Rejected {
-    let mut reasons: Vec<(usize, String)> = Vec::new();
-    for finding in roster.findings.iter().filter(|f| f.severity == Severity::Error) {
-        match reasons.last_mut() {
-            Some((row, text)) if *row == finding.row => {
-                text.push('；');
-                text.push_str(&finding.without_row());
-            }
-            _ => reasons.push((finding.row, finding.without_row())),
-        }
-    }
-    let rejected = roster.rejected_rows();
+fn rejected(table: &Table, roster: &Roster, findings: Vec<RowFinding>, input: &ImportRoster<'_>) -> Rejected {
+    let file = with_reasons(table, roster, &findings);
+    let is_bad = |f: &&RowFinding| f.severity == Severity::Error && f.row > roster.header_row;
+    let rejected = findings.iter().filter(is_bad).map(|f| f.row).collect::<HashSet<_>>().len();
+    let file_name = input.file_name;
     let message = if roster.data_rows == 0 {
         format!("{file_name}: 没有读到名册")
+    } else if input.accept_good && rejected < roster.data_rows {
+        format!("{file_name}: 整个文件有错，不能只收正确的行，没有导入")
     } else {
         format!("{file_name}: {} 行中有 {rejected} 行有错，整个文件没有导入", roster.data_rows)
     };
     let failure = Failure::input("ROSTER", message)
         .hint("用 --rejects 文件名 取回带“退回原因”列的原表，改正后重新导入")
-        .with_findings(roster.findings.clone());
-    let file = write_with_reasons(table, roster.header_row, &reasons, "退回原因").ok();
+        .with_findings(findings);
     Rejected { failure, rejected, rows: roster.data_rows, file }
+}
+
+/// The rows of a table with the errors of each in a last column; nothing where a reason cannot be written.
+fn with_reasons(table: &Table, roster: &Roster, findings: &[RowFinding]) -> Option<Vec<u8>> {
+    let errors = findings.iter().filter(|f| f.severity == Severity::Error);
+    let reasons: Vec<(usize, String)> = errors.map(|f| (f.row, f.without_row())).collect();
+    write_with_reasons(table, roster.header_row, &reasons, REASON_TITLE).ok()
 }

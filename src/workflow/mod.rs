@@ -30,6 +30,7 @@ pub mod change_enrolment;
 pub mod clear_hold;
 pub mod decide_hit;
 pub mod decide_run;
+mod dossiers;
 pub mod enter_change;
 mod exclusion;
 pub mod explain_finding;

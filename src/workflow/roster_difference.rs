@@ -6,20 +6,21 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 
-use super::change_enrolment::clear_answered_holds;
+use super::change_enrolment::{self, Found, Planned, clear_answered_holds, show_month, stopped};
 use super::import_comparison::{as_finding, compare_enrolled};
 use super::import_roster::{Difference as Told, Imported};
 use super::step::Step;
 use crate::calculation::claim::monthly;
-use crate::domain::enrolment::{Enrolment, EventKind, StopReason};
+use crate::domain::enrolment::{Enrolment, EventKind, StopReason, SuspensionCause};
+use crate::domain::entitlement::Fact;
 use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::money::Money;
 use crate::domain::period::Period;
 use crate::domain::scheme::Scheme;
 use crate::failure::Failure;
-use crate::formats::roster::{Roster, RosterRow};
+use crate::formats::roster::{Roster, RosterRow, Status};
 use crate::storage::counter;
-use crate::storage::enrolment::{self, NewBeneficiary, NewEnrolment};
+use crate::storage::enrolment::{self, Facts, NewBeneficiary, NewEnrolment};
 use crate::storage::enrolment_event::{self, ChangeMark, NewEvent};
 
 /// What must be stored so that the roster in force becomes the file's.
@@ -27,10 +28,16 @@ pub(super) struct Plan<'a> {
     pub new: Vec<&'a RosterRow>,
     pub changed: Vec<(&'a RosterRow, &'a Enrolment, Vec<Difference>)>,
     pub unchanged: usize,
+    /// What the file says against registered facts: an error where both cannot be true, and then the row is in
+    /// none of the lists.
+    pub findings: Vec<RowFinding>,
+    facts: &'a Facts,
     /// Month from which amounts and categories of the file hold, when the clerk said one.
     as_of: Option<Period>,
     /// The same, or the business month.
     amounts_as_of: Period,
+    /// The business month.
+    now: Period,
 }
 
 pub(super) enum Difference {
@@ -40,39 +47,122 @@ pub(super) enum Difference {
     FirstMonth,
     LastMonth,
     Certified,
+    Stopped(Planned),
+    Suspended(Planned),
 }
 
 impl<'a> Plan<'a> {
     pub fn of(
         scheme: &Scheme,
         roster: &'a Roster,
-        in_force: &'a [Enrolment],
+        (in_force, facts): (&'a [Enrolment], &'a Facts),
         as_of: Option<Period>,
         now: Period,
     ) -> Plan<'a> {
         let by_number: HashMap<&str, &Enrolment> = in_force.iter().map(|e| (e.citizen_number.as_str(), e)).collect();
         let amounts_as_of = as_of.unwrap_or(now);
-        let mut plan = Plan { new: Vec::new(), changed: Vec::new(), unchanged: 0, as_of, amounts_as_of };
+        let (changed, findings) = (Vec::new(), Vec::new());
+        let new = Vec::with_capacity(roster.rows.len().saturating_sub(in_force.len()));
+        let mut plan = Plan { new, changed, unchanged: 0, findings, facts, as_of, amounts_as_of, now };
         for row in &roster.rows {
-            match by_number.get(row.citizen_number.as_str()) {
-                None => plan.new.push(row),
-                Some(enrolment) => {
-                    let differences = plan.differences(scheme, row, enrolment);
-                    if differences.is_empty() {
-                        plan.unchanged += 1;
-                    } else {
-                        plan.changed.push((row, enrolment, differences));
-                    }
+            let Some(enrolment) = by_number.get(row.citizen_number.as_str()) else {
+                plan.new.push(row);
+                continue;
+            };
+            let mut differences = plan.differences(scheme, row, enrolment);
+            let told = facts.get(&enrolment.no).map_or(&[][..], Vec::as_slice);
+            match plan.ends(row, Found { scheme, enrolment, facts: told }) {
+                Ok(ends) => differences.extend(ends),
+                Err(refusal) => {
+                    plan.findings.push(*refusal);
+                    continue;
                 }
+            }
+            plan.told_otherwise(row, enrolment, &differences);
+            if differences.is_empty() {
+                plan.unchanged += 1;
+            } else {
+                plan.changed.push((row, enrolment, differences));
             }
         }
         plan
     }
 
+    /// The stop and the suspension of a row that no fact says yet, by the rules of a change.
+    fn ends(&mut self, row: &RosterRow, found: Found<'_>) -> Result<Vec<Difference>, Box<RowFinding>> {
+        let mut ends = Vec::new();
+        let refused = |column: &str, refusal: Failure| {
+            let told = finding(row, column, refusal.code, refusal.message, Severity::Error, &refusal.hint);
+            Box::new(told)
+        };
+        if let Some(stop) = row.stop {
+            let is_known = found.in_force().any(|(_, fact)| {
+                matches!(fact, Fact::Stopped { on: Some(on), reason, .. }
+                    if *on == stop.on && stop.reason.is_none_or(|said| said == *reason))
+            });
+            if !is_known {
+                let planned = change_enrolment::stop(found, stop.reason_or_other(), stop.on);
+                ends.push(Difference::Stopped(planned.map_err(|refusal| refused("待遇终止日期", refusal))?));
+            }
+        }
+        if let Some(suspension) = &row.suspension {
+            let cause = suspension.cause();
+            let is_known = found.in_force().any(|(_, fact)| {
+                matches!(fact, Fact::Suspended { from, cause: known }
+                    if *from == suspension.from && cause.is_none_or(|said| said == *known))
+            });
+            if !is_known {
+                let cause = cause.unwrap_or(SuspensionCause::Other);
+                let planned = change_enrolment::suspend(found, cause, suspension.from);
+                ends.push(Difference::Suspended(planned.map_err(|refusal| refused("暂停起始月", refusal))?));
+            }
+        }
+        for end in &ends {
+            if let Difference::Stopped(planned) | Difference::Suspended(planned) = end {
+                for notice in &planned.notices {
+                    self.findings.push(finding(row, "", "CHANGE_NOTICE", notice.clone(), Severity::Notice, ""));
+                }
+            }
+        }
+        Ok(ends)
+    }
+
+    /// Tells where a registered stop, suspension or resumption says otherwise: a roster lifts none of them.
+    fn told_otherwise(&mut self, row: &RosterRow, enrolment: &Enrolment, differences: &[Difference]) {
+        let entitlement = &enrolment.entitlement;
+        let mut warn = |column, code, found, hint| {
+            self.findings.push(finding(row, column, code, found, Severity::Warning, hint));
+        };
+        let says_last = row.last.is_some() && row.stop.is_none() && row.last != entitlement.last;
+        let says_paid = row.status == Some(Status::Paid) && entitlement.last.is_some_and(|last| last < self.now);
+        if is_stopped_otherwise(enrolment) && (says_last || says_paid) {
+            let reason = entitlement.stop_reason.map_or("", StopReason::title);
+            let until = show_month(entitlement.last);
+            let found = format!("{}，已登记停发（{reason}，最后一个月 {until}），名册不改变停发", row.name);
+            let column = if says_last { "享受终止月" } else { "发放状态" };
+            warn(column, "STOP_OVERRULES", found, "需要更正停发时用 change stop");
+        }
+        match (row.status, entitlement.open_suspension()) {
+            (Some(Status::Paid), Some(open)) => {
+                let found = format!("{}，自 {} 起暂停（{}），名册不恢复发放", row.name, open.from, open.cause.title());
+                warn("发放状态", "SUSPENSION_OVERRULES", found, "恢复发放用 change resume，写明恢复月和是否补发");
+            }
+            (Some(Status::Suspended), None) if !differences.iter().any(|d| matches!(d, Difference::Suspended(_))) => {
+                let found = format!("{}，此项暂停已登记恢复，名册不改变恢复", row.name);
+                warn("发放状态", "RESUMED_OVERRULES", found, "再次暂停的，写明新的暂停起始月");
+            }
+            _ => {}
+        }
+    }
+
     pub fn summary(&self, roster: &Roster, in_force: &[Enrolment]) -> Imported {
-        let in_file: HashSet<&str> = roster.rows.iter().map(|r| r.citizen_number.as_str()).collect();
-        let missing =
-            in_force.iter().filter(|e| e.entitlement.last.is_none() && !in_file.contains(e.citizen_number.as_str()));
+        let mut in_file: HashSet<&str> = roster.rows.iter().map(|r| r.citizen_number.as_str()).collect();
+        // Whose row is refused is in the file all the same, even if only the account can be read.
+        in_file.extend(roster.refused.values().flatten().map(String::as_str));
+        let is_told =
+            |e: &Enrolment| in_file.contains(e.citizen_number.as_str()) || in_file.contains(e.account.number.as_str());
+        // A file of what was given back was never meant to hold the others.
+        let missing = in_force.iter().filter(|e| !roster.is_given_back && e.entitlement.last.is_none() && !is_told(e));
         let changes = self.changed.iter().flat_map(|(row, enrolment, differences)| {
             differences.iter().map(|difference| {
                 let (field, old, new) = difference.words(row, enrolment);
@@ -87,9 +177,7 @@ impl<'a> Plan<'a> {
             changed: self.changed.len(),
             unchanged: self.unchanged,
             missing: missing.map(|e| (e.citizen_number.masked(), e.name.clone())).collect(),
-            findings: roster.findings.clone(),
-            already: None,
-            pending: None,
+            ..Imported::default()
         }
     }
 
@@ -101,6 +189,7 @@ impl<'a> Plan<'a> {
         scheme: &Scheme,
         people: &HashMap<String, (i64, String)>,
         import_no: Option<i64>,
+        (reason, evidence): (&str, &str),
         by: (&str, Option<&str>),
     ) -> Result<Vec<RowFinding>, Failure> {
         let mark = ChangeMark { by: by.0, on: step.on, event_no: step.event_no, accepted_by: by.1 };
@@ -111,13 +200,13 @@ impl<'a> Plan<'a> {
             strangers.iter().map(|row| row.citizen_number.as_str()).zip(first_person..).collect();
         let new_people = strangers.iter().zip(first_person..).map(|(row, no)| NewBeneficiary {
             no,
-            citizen_number: row.citizen_number.as_str().to_string(),
-            name: row.name.clone(),
-            former_unit: row.former_unit.clone(),
+            citizen_number: row.citizen_number.as_str(),
+            name: &row.name,
+            former_unit: &row.former_unit,
             retired_on: row.retired_on,
-            phone: row.phone.clone(),
+            phone: &row.phone,
         });
-        enrolment::insert_people(&mut step.tx, &step.agency, new_people.collect()).await?;
+        enrolment::insert_people(&mut step.tx, &step.agency, new_people).await?;
         let first_enrolment = counter::take(&mut step.tx, &step.agency, "enrolment", count(self.new.len())).await?;
         let beneficiary_no = |row: &RosterRow| {
             let number = row.citizen_number.as_str();
@@ -125,24 +214,43 @@ impl<'a> Plan<'a> {
         };
         let new_enrolments = self.new.iter().zip(first_enrolment..).map(|(row, no)| NewEnrolment {
             no,
-            scheme_code: scheme.code.clone(),
+            scheme_code: &scheme.code,
             beneficiary_no: beneficiary_no(row),
-            category: row.category.clone(),
+            category: &row.category,
             first: row.first,
             first_day: row.first_day,
             last: row.last,
             amount: row.amount.map(|monthly| (self.as_of.unwrap_or(scheme.first.max(row.first)), monthly)),
             certified_on: row.certified_on,
-            account: row.account.clone(),
-            holder_relation: row.holder_relation.clone(),
+            account: &row.account,
+            holder_relation: &row.holder_relation,
         });
-        let new_enrolments = new_enrolments.collect();
         enrolment::insert_enrolments(&mut step.tx, &step.agency, new_enrolments, import_no, mark).await?;
+        let because = |row: &RosterRow, event: NewEvent| {
+            // The file's own words, where it has some.
+            let words = row.suspension.as_ref().filter(|s| event.kind == EventKind::Suspended && !s.reason.is_empty());
+            let reason = words.map_or(reason, |suspension| &suspension.reason);
+            NewEvent { reason: reason.into(), evidence: evidence.into(), ..event }
+        };
+        let mut events: Vec<(i64, i64, NewEvent)> = Vec::new();
+        for (row, no) in self.new.iter().zip(first_enrolment..) {
+            events
+                .extend((1..).zip(first_events(scheme, row)).map(|(seq_no, event)| (no, seq_no, because(row, event))));
+        }
         for (row, enrolment, differences) in &self.changed {
-            for difference in differences {
-                self.store_difference(difference, step, row, enrolment, mark).await?;
+            let last = self.facts.get(&enrolment.no).and_then(|facts| facts.last()).map_or(0, |(last, _)| *last);
+            for (difference, seq_no) in differences.iter().zip(last + 1..) {
+                events.push((enrolment.no, seq_no, because(row, self.event(difference, row, enrolment))));
             }
+        }
+        let stored = events.iter().map(|(enrolment_no, seq_no, event)| (*enrolment_no, *seq_no, event));
+        enrolment_event::append_all(&mut step.tx, &step.agency, stored, mark).await?;
+        let changed: Vec<i64> = self.changed.iter().map(|(_, enrolment, _)| enrolment.no).collect();
+        enrolment::mark_all_changed(&mut step.tx, &step.agency, &changed, mark.event_no).await?;
+        for (row, enrolment, differences) in &self.changed {
             if differences.iter().any(|d| matches!(d, Difference::Account)) {
+                let (account, relation) = (&row.account, &row.holder_relation);
+                enrolment::set_account(&mut step.tx, &step.agency, enrolment.no, account, relation, mark).await?;
                 clear_answered_holds(step, enrolment.beneficiary_no, "账户已由名册变更").await?;
             }
         }
@@ -174,7 +282,8 @@ impl<'a> Plan<'a> {
         }
         // A roster without a last month does not undo a stop, and one with another month does not
         // overrule a death or other stop that was registered: that needs its own change.
-        if row.last.is_some() && row.last != entitlement.last && !is_stopped_otherwise(enrolment) {
+        let says_last = row.last.is_some() && row.stop.is_none();
+        if says_last && row.last != entitlement.last && !is_stopped_otherwise(enrolment) {
             found.push(Difference::LastMonth);
         }
         if row.certified_on.is_some_and(|on| !entitlement.certified.contains(&on)) {
@@ -183,17 +292,10 @@ impl<'a> Plan<'a> {
         found
     }
 
-    async fn store_difference(
-        &self,
-        difference: &Difference,
-        step: &mut Step,
-        row: &RosterRow,
-        old: &Enrolment,
-        mark: ChangeMark<'_>,
-    ) -> Result<(), Failure> {
+    fn event(&self, difference: &Difference, row: &RosterRow, old: &Enrolment) -> NewEvent {
         let (_, old_value, new_value) = difference.words(row, old);
-        let event = |kind| NewEvent { reason: "名册导入".into(), old_value, new_value, ..NewEvent::new(kind) };
-        let event = match difference {
+        let event = |kind| NewEvent { old_value, new_value, ..NewEvent::new(kind) };
+        match difference {
             // A history with a masked account could not tell later where the money went.
             Difference::Account => {
                 NewEvent { old_value: old.account.whole(), new_value: row.account.whole(), ..event(EventKind::Account) }
@@ -211,15 +313,36 @@ impl<'a> Plan<'a> {
                 NewEvent { period: row.last, cause: StopReason::Roster.code(), ..event(EventKind::Stopped) }
             }
             Difference::Certified => NewEvent { on: row.certified_on, ..event(EventKind::Certified) },
-        };
-        let Step { tx, agency, .. } = step;
-        enrolment_event::append(tx, agency, old.no, &event, mark).await?;
-        if matches!(difference, Difference::Account) {
-            enrolment::set_account(tx, agency, old.no, &row.account, &row.holder_relation, mark).await?;
-        } else {
-            enrolment::mark_changed(tx, agency, old.no, mark.event_no).await?;
+            Difference::Stopped(planned) | Difference::Suspended(planned) => planned.event.clone(),
         }
-        Ok(())
+    }
+}
+
+/// What the row of someone new says of an end and of a suspension.
+fn first_events(scheme: &Scheme, row: &RosterRow) -> Vec<NewEvent> {
+    let stop = row.stop.map(|stop| stopped(scheme, stop.reason_or_other(), stop.on, None));
+    let suspension = row.suspension.as_ref().map(|suspension| {
+        change_enrolment::suspended(suspension.cause().unwrap_or(SuspensionCause::Other), suspension.from)
+    });
+    stop.into_iter().chain(suspension).collect()
+}
+
+fn finding(
+    row: &RosterRow,
+    column: &str,
+    code: &'static str,
+    found: String,
+    severity: Severity,
+    hint: &str,
+) -> RowFinding {
+    RowFinding {
+        row: row.row,
+        column: column.into(),
+        code,
+        found,
+        expected: String::new(),
+        severity,
+        hint: hint.into(),
     }
 }
 
@@ -228,31 +351,8 @@ fn is_stopped_otherwise(enrolment: &Enrolment) -> bool {
     enrolment.entitlement.stop_reason.is_some_and(|reason| reason != StopReason::Roster)
 }
 
-/// Tells of rows whose last month a registered stop overrules.
-pub(super) fn overruled_last_months(roster: &mut Roster, in_force: &[Enrolment]) {
-    let stopped: HashMap<&str, &Enrolment> =
-        in_force.iter().filter(|e| is_stopped_otherwise(e)).map(|e| (e.citizen_number.as_str(), e)).collect();
-    for row in &roster.rows {
-        let Some(enrolment) = stopped.get(row.citizen_number.as_str()) else { continue };
-        if row.last.is_some() && row.last != enrolment.entitlement.last {
-            let reason = enrolment.entitlement.stop_reason.map_or("", StopReason::title);
-            let until = enrolment.entitlement.last.map_or_else(String::new, |p| p.to_string());
-            roster.findings.push(RowFinding {
-                row: row.row,
-                column: "享受终止月".into(),
-                code: "STOP_OVERRULES",
-                found: format!("{}，已登记停发（{reason}，最后一个月 {until}），名册不改变停发", row.name),
-                expected: String::new(),
-                severity: Severity::Warning,
-                hint: "需要更正停发时用 change stop".into(),
-            });
-        }
-    }
-}
-
 impl Difference {
     fn words(&self, row: &RosterRow, enrolment: &Enrolment) -> (&'static str, String, String) {
-        let month = |p: Option<Period>| p.map_or_else(|| "无".to_string(), |p| p.to_string());
         match self {
             Difference::Account => ("账户", enrolment.account.masked(), row.account.masked()),
             Difference::Category => {
@@ -266,7 +366,15 @@ impl Difference {
                 ("最近认证日期", day(enrolment.entitlement.certified.last()), day(row.certified_on.as_ref()))
             }
             Difference::FirstMonth => ("享受起始月", enrolment.entitlement.first.to_string(), row.first.to_string()),
-            Difference::LastMonth => ("享受终止月", month(enrolment.entitlement.last), month(row.last)),
+            Difference::LastMonth => ("享受终止月", show_month(enrolment.entitlement.last), show_month(row.last)),
+            Difference::Stopped(planned) => {
+                ("停发", show_month(enrolment.entitlement.last), planned.event.new_value.clone())
+            }
+            Difference::Suspended(planned) => {
+                let open = enrolment.entitlement.open_suspension();
+                let old = open.map_or_else(|| "无".to_string(), |s| format!("自 {}（{}）", s.from, s.cause.title()));
+                ("暂停", old, planned.what.clone())
+            }
         }
     }
 }

@@ -108,6 +108,8 @@ struct BankEntry {
     aliases: Vec<String>,
     #[serde(default)]
     account_lengths: Vec<usize>,
+    #[serde(default)]
+    card_check: bool,
 }
 
 /// Reads one layout file: the layout and the banks that use it.
@@ -145,6 +147,7 @@ fn bank(entry: BankEntry, layout: &str) -> Bank {
         name: entry.name,
         aliases,
         account_lengths: entry.account_lengths,
+        card_check: entry.card_check,
         layout: layout.to_string(),
     }
 }

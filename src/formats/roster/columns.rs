@@ -14,6 +14,11 @@ pub enum Column {
     Category,
     First,
     Last,
+    EndedOn,
+    StopReason,
+    Status,
+    SuspendedFrom,
+    SuspensionCause,
     /// The monthly amount: to be taken where amounts are individual, else to be compared with the standard.
     Monthly,
     CertifiedOn,
@@ -55,6 +60,12 @@ const CATEGORY: Titles = &["人员类别", "类别"];
 const CATEGORY_OF_UNIT: Titles = &["单位类别", "类别", "人员类别"];
 const FIRST: Titles = &["享受起始月", "起始月", "开始月份", "享受起始年月", "起始年月", "享受起始日期", "起始日期"];
 const LAST: Titles = &["享受终止月", "终止月", "终止年月", "享受终止年月", "截止月"];
+const ENDED_ON: Titles =
+    &["待遇终止日期", "终止日期", "停发日期", "享受终止日期", "待遇终止时间", "终止时间", "停发时间"];
+const STOP_REASON: Titles = &["停发原因", "终止原因", "待遇终止原因"];
+const STATUS: Titles = &["发放状态", "待遇状态", "待遇发放状态", "领取状态", "享受状态"];
+const SUSPENDED_FROM: Titles = &["暂停起始月", "暂停月", "暂停月份", "暂停起始年月", "暂停开始月"];
+const SUSPENSION_CAUSE: Titles = &["暂停原因", "暂停发放原因"];
 const STANDARD: Titles = &["月标准", "补贴标准", "发放标准", "月发放标准", "标准"];
 const AMOUNT: Titles = &[
     "月待遇",
@@ -101,6 +112,11 @@ pub fn titles(scheme: &Scheme) -> Vec<(Column, Titles)> {
         (Column::Category, if of_units { CATEGORY_OF_UNIT } else { CATEGORY }),
         (Column::First, FIRST),
         (Column::Last, LAST),
+        (Column::EndedOn, ENDED_ON),
+        (Column::StopReason, STOP_REASON),
+        (Column::Status, STATUS),
+        (Column::SuspendedFrom, SUSPENDED_FROM),
+        (Column::SuspensionCause, SUSPENSION_CAUSE),
         (Column::Monthly, monthly),
     ];
     if scheme.certification.is_some() {

@@ -5,20 +5,20 @@
 mod columns;
 mod template;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{Months, NaiveDate};
 
 use self::columns::{COMMON, Column, required, titles};
 pub use self::template::template;
 pub use super::list::REASON_TITLE;
-use super::list::{Line, ListReader, ReadList, digits_in, masked, quoted};
+use super::list::{Line, ListReader, digits_in, masked, quoted};
 use super::table::{Cell, Header, Row, Table};
 use crate::domain::bank::{Bank, BankBook};
 use crate::domain::bank_account::AccountNumber;
 use crate::domain::citizen_number::CitizenNumber;
-use crate::domain::enrolment::Account;
-use crate::domain::finding::Severity;
+use crate::domain::enrolment::{Account, StopReason, SuspensionCause};
+use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::money::Money;
 use crate::domain::period::{Period, parse_date};
 use crate::domain::person_name::same_name;
@@ -61,6 +61,12 @@ pub struct RosterRow {
     pub first_day: Option<NaiveDate>,
     /// Last month owed, `None` while it lasts.
     pub last: Option<Period>,
+    /// 发放状态; nothing said when blank.
+    pub status: Option<Status>,
+    /// The day on which the entitlement ended or will end.
+    pub stop: Option<Stop>,
+    /// Suspended from a month on.
+    pub suspension: Option<Suspension>,
     /// 原工作单位.
     pub former_unit: String,
     /// 退休日期.
@@ -73,16 +79,67 @@ pub struct RosterRow {
     pub note: String,
 }
 
-/// What was read of a roster: people without any error.
-pub type Roster = ReadList<RosterRow>;
+/// 发放状态: what a roster says of someone as things are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// 正常.
+    Paid,
+    /// 暂停.
+    Suspended,
+    /// 停发.
+    Stopped,
+}
 
-impl ReadList<RosterRow> {
-    /// Rows below the titles that have an error.
+/// 待遇终止日期, 停发原因.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// The last day of the entitlement; what is paid of its month is the scheme's rule.
+    pub on: NaiveDate,
+    /// Why, when the file says it.
+    pub reason: Option<StopReason>,
+}
+
+impl Stop {
+    /// As it is registered when nothing is known yet: a reason that is not said is another one.
     #[must_use]
-    pub fn rejected_rows(&self) -> usize {
-        let errors = self.findings.iter().filter(|f| f.severity == Severity::Error && f.row > self.header_row);
-        errors.map(|f| f.row).collect::<HashSet<_>>().len()
+    pub fn reason_or_other(self) -> StopReason {
+        self.reason.unwrap_or(StopReason::Other)
     }
+}
+
+/// 暂停起始月, 暂停原因.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspension {
+    /// First month suspended.
+    pub from: Period,
+    /// Why in the file's own words; may be empty.
+    pub reason: String,
+}
+
+impl Suspension {
+    /// The kind of suspension that the words tell; `None` without any.
+    #[must_use]
+    pub fn cause(&self) -> Option<SuspensionCause> {
+        (!self.reason.is_empty()).then(|| SuspensionCause::in_words(&self.reason))
+    }
+}
+
+/// What was read of a roster: people without any error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roster {
+    /// The rows that can be used, in the order of the file.
+    pub rows: Vec<RosterRow>,
+    /// Rows with a person, usable or not.
+    pub data_rows: usize,
+    /// Everything found, in the order of the file.
+    pub findings: Vec<RowFinding>,
+    /// Row of the titles; 0 when there is none.
+    pub header_row: usize,
+    /// Rows of people that cannot be used, each with what could be read of whose it is: whole numbers of the
+    /// person and of the account.
+    pub refused: HashMap<usize, Vec<String>>,
+    /// True when each row carries a reason: the file holds what was given back of another one.
+    pub is_given_back: bool,
 }
 
 /// Reads a roster. Every row gets all its checks; the same table gives the same findings.
@@ -92,10 +149,14 @@ pub fn parse_roster(table: &Table, context: &RosterContext) -> Roster {
     let header = Header::find(table, &titles);
     let mut list = ListReader::new(&titles, &header, COMMON, Severity::Error);
     list.payees = Some(context.scheme.payees);
-    let (people, accounts) = (HashMap::new(), HashMap::new());
-    let mut reader = Reader { context, list, people, accounts, monthly_sum: Some(Money::ZERO) };
+    let most = table.rows.len();
+    let (people, accounts) = (HashMap::with_capacity(most), HashMap::with_capacity(most));
+    let refused = HashMap::new();
+    let mut reader = Reader { context, list, people, accounts, refused, monthly_sum: Some(Money::ZERO) };
+    let reason = header.known.iter().find(|(_, _, title)| title == REASON_TITLE).map(|(_, column, _)| *column);
+    let mut is_given_back = reason.is_some();
     let mut data_rows = 0;
-    let mut rows = Vec::new();
+    let mut rows = Vec::with_capacity(most);
     if reader.list.check_header(table, &required(context.scheme)) {
         for (row, line) in reader.list.lines(table, &[Column::Number, Column::Account]) {
             reader.list.begin(row);
@@ -103,6 +164,7 @@ pub fn parse_roster(table: &Table, context: &RosterContext) -> Roster {
                 Line::Total(rest) => reader.check_total(row, &rest, data_rows),
                 Line::Person { after } => {
                     data_rows += 1;
+                    is_given_back &= reason.is_some_and(|column| !row.cell(column).is_blank());
                     reader.check_order(after);
                     rows.extend(reader.person(row));
                 }
@@ -110,7 +172,8 @@ pub fn parse_roster(table: &Table, context: &RosterContext) -> Roster {
         }
         reader.list.check_data(data_rows);
     }
-    Roster { rows, data_rows, findings: reader.list.findings, header_row: header.row }
+    let Reader { list, refused, .. } = reader;
+    Roster { rows, data_rows, findings: list.findings, header_row: header.row, refused, is_given_back }
 }
 
 /// One account's users so far: its first row and person, and the first row without a 户名关系.
@@ -125,6 +188,8 @@ struct Reader<'a> {
     list: ListReader<'a, Column>,
     people: HashMap<CitizenNumber, usize>,
     accounts: HashMap<AccountNumber, AccountUse>,
+    /// [`Roster::refused`].
+    refused: HashMap<usize, Vec<String>>,
     /// Sum of the column of monthly amounts, `None` once one of them could not be read.
     monthly_sum: Option<Money>,
 }
@@ -184,7 +249,12 @@ impl<'a> Reader<'a> {
         let certified_on = self.certified_on(row);
         let [former_unit, phone, note] =
             [Column::FormerUnit, Column::Phone, Column::Note].map(|c| self.list.text(row, c).unwrap_or_default());
+        let status = self.status(row);
+        let stop = self.stop(row, status, first_day.or(first.map(Period::first_day)), last);
+        let suspension = self.suspension(row, status);
         if self.list.failed {
+            let numbers = [citizen_number.map(|n| n.as_str().to_string()), number.map(|n| n.as_str().to_string())];
+            self.refused.insert(row.number, numbers.into_iter().flatten().collect());
             return None;
         }
         Some(RosterRow {
@@ -198,6 +268,9 @@ impl<'a> Reader<'a> {
             first: first?,
             first_day,
             last,
+            status,
+            stop,
+            suspension,
             former_unit,
             retired_on,
             certified_on,
@@ -276,8 +349,12 @@ impl<'a> Reader<'a> {
         };
         if account.breaks_card_check() {
             let found = format!("{} 不符合银行卡校验位", account.masked());
-            let hint = "存折可忽略；银行卡请按卡面核对";
-            self.list.report(Severity::Warning, Some(Column::Account), "ACCOUNT_CARD_CHECK", found, "", hint);
+            let (severity, hint) = if bank.is_some_and(|b| b.card_check) {
+                (Severity::Error, "请按卡面核对")
+            } else {
+                (Severity::Warning, "存折可忽略；银行卡请按卡面核对")
+            };
+            self.list.report(severity, Some(Column::Account), "ACCOUNT_CARD_CHECK", found, "", hint);
         }
         self.check_account_use(&account, person, is_related);
         Some(account)
@@ -353,6 +430,105 @@ impl<'a> Reader<'a> {
             self.list.fault(Column::Last, "MONTH_ORDER", last.to_string(), &expected, "");
         }
         (first_day, first, last)
+    }
+
+    fn status(&mut self, row: &Row) -> Option<Status> {
+        if self.list.cell(row, Column::Status).is_blank() {
+            return None;
+        }
+        let text = without_blanks(&self.list.text(row, Column::Status)?);
+        match text.as_str() {
+            "正常" | "正常发放" | "正常享受" | "在发" => Some(Status::Paid),
+            "暂停" | "已暂停" | "暂停发放" => Some(Status::Suspended),
+            "停发" | "已停发" | "停止发放" | "终止" | "已终止" | "待遇终止" => Some(Status::Stopped),
+            _ => {
+                let hint = "不清楚的留空，留空不改变任何登记";
+                self.list.fault(Column::Status, "STATUS_UNKNOWN", quoted(&text), "正常、暂停或停发", hint);
+                None
+            }
+        }
+    }
+
+    /// The day of the end, which must agree with whatever else the row says.
+    fn stop(
+        &mut self,
+        row: &Row,
+        status: Option<Status>,
+        begins: Option<NaiveDate>,
+        last: Option<Period>,
+    ) -> Option<Stop> {
+        let reason = self.stop_reason(row);
+        if self.list.cell(row, Column::EndedOn).is_blank() {
+            let has_month = !self.list.cell(row, Column::Last).is_blank();
+            if reason.is_some() || status == Some(Status::Stopped) && !has_month {
+                let hint = "停发必须写明日期；日期不明的，先按暂停填写";
+                self.list.fault(Column::EndedOn, "STOP_DATE_MISSING", "为空".into(), "停发的日期", hint);
+            }
+            return None;
+        }
+        let on = self.list.plain_date(row, Column::EndedOn)?;
+        let scheme = self.context.scheme;
+        if reason.is_none() && scheme.death_month != scheme.stop_month {
+            let hint = "本项目死亡当月的发放办法与其他停发不同，必须写明";
+            self.list.fault(Column::StopReason, "STOP_REASON_MISSING", "为空".into(), &stop_reasons(), hint);
+        }
+        let today = self.context.today;
+        if reason == Some(StopReason::Death) && on > today {
+            let expected = format!("不晚于今天 {today}");
+            self.list.fault(Column::EndedOn, "DATE_AHEAD", format!("{on} 死亡"), &expected, "核对死亡日期");
+        }
+        let stop = Stop { on, reason };
+        let counts = scheme.last_month(stop.reason_or_other(), on);
+        if let Some(last) = last.filter(|last| *last != counts) {
+            let expected = format!("{counts}（终止日期 {on} 的最后一个月）或留空");
+            self.list.fault(Column::Last, "END_DIFFERS", last.to_string(), &expected, "两列以事实为准，改正其中一列");
+        }
+        if status == Some(Status::Paid) && on <= today {
+            let found = format!("正常，而待遇终止日期 {on} 已过");
+            self.list.fault(Column::Status, "STATUS_DIFFERS", found, "停发", "核对状态和终止日期");
+        }
+        if begins.is_some_and(|begins| on < begins) {
+            let found = format!("{on} 早于享受起始，不会发放任何一天");
+            self.list.report(Severity::Warning, Some(Column::EndedOn), "END_BEFORE_START", found, "", "核对两个日期");
+        }
+        Some(stop)
+    }
+
+    fn stop_reason(&mut self, row: &Row) -> Option<StopReason> {
+        if self.list.cell(row, Column::StopReason).is_blank() {
+            return None;
+        }
+        let text = without_blanks(&self.list.text(row, Column::StopReason)?);
+        let reason = StopReason::parse(&text).filter(|reason| *reason != StopReason::Roster);
+        if reason.is_none() {
+            let found = quoted(&text);
+            self.list.fault(Column::StopReason, "STOP_REASON_UNKNOWN", found, &stop_reasons(), "说不清的写“其他原因”");
+        }
+        reason
+    }
+
+    fn suspension(&mut self, row: &Row, status: Option<Status>) -> Option<Suspension> {
+        let has_reason = !self.list.cell(row, Column::SuspensionCause).is_blank();
+        if self.list.cell(row, Column::SuspendedFrom).is_blank() {
+            if has_reason || status == Some(Status::Suspended) {
+                let hint = "暂停必须写明从哪个月起";
+                self.list.fault(
+                    Column::SuspendedFrom,
+                    "SUSPENSION_MONTH_MISSING",
+                    "为空".into(),
+                    "暂停的第一个月",
+                    hint,
+                );
+            }
+            return None;
+        }
+        let from = self.list.month(row, Column::SuspendedFrom)?;
+        let reason = self.list.text(row, Column::SuspensionCause)?;
+        if status == Some(Status::Paid) {
+            let found = format!("正常，而自 {from} 起暂停");
+            self.list.fault(Column::Status, "STATUS_DIFFERS", found, "暂停", "已恢复的，清空暂停起始月和暂停原因");
+        }
+        Some(Suspension { from, reason })
     }
 
     /// A month is the first one owed; a day is that of the entitlement, which may be owed from the next month.
@@ -473,6 +649,12 @@ impl<'a> Reader<'a> {
         }
         Some(date)
     }
+}
+
+/// What may stand in 停发原因.
+fn stop_reasons() -> String {
+    let reasons = StopReason::ALL.into_iter().filter(|reason| *reason != StopReason::Roster);
+    reasons.map(StopReason::title).collect::<Vec<_>>().join("、")
 }
 
 /// A count of people: `200`, `200人`, `共200人`, `(200人)`.

@@ -54,8 +54,10 @@ fn guidance(scheme: &Scheme, required: &str, category: &str) -> String {
         if categories.is_empty() { String::new() } else { format!("；{category}：{}", categories.join("、")) };
     let certified =
         if scheme.certification.is_some() { "；最近认证日期（2026-01-15）没有的留空" } else { "" };
+    let ends = "；停发的填待遇终止日期（2026-01-15）和停发原因（死亡、迁出、不再符合条件、其他原因），暂停的填暂停起始月和暂停原因，\
+                其他人留空";
     format!(
-        "{}：一行一个领取人，从第 3 行填起；必填：{required}、享受起始月（{first}）；各列均为文本，号码请完整填写{kinds}{certified}",
+        "{}：一行一个领取人，从第 3 行填起；必填：{required}、享受起始月（{first}）；各列均为文本，号码请完整填写{kinds}{certified}{ends}",
         scheme.name,
     )
 }

@@ -30,6 +30,7 @@ fn banks() -> BankBook {
         name: name.into(),
         aliases: aliases.iter().map(ToString::to_string).collect(),
         account_lengths: lengths.to_vec(),
+        card_check: code == "BOC",
         layout: "neutral".into(),
     };
     BankBook {
@@ -79,7 +80,7 @@ fn a_clean_roster_is_read_whole() {
         card(2)
     ));
     assert_eq!(codes(&roster), ["6 HOLDER_DIFFERS"]);
-    assert_eq!((roster.header_row, roster.data_rows, roster.rejected_rows()), (3, 2, 0));
+    assert_eq!((roster.header_row, roster.data_rows, roster.refused.len()), (3, 2, 0));
     let notices: Vec<_> = roster.findings.iter().filter(|f| f.severity == Severity::Notice).collect();
     assert_eq!(notices.iter().map(|f| f.code).collect::<Vec<_>>(), ["COLUMN_UNKNOWN", "NAME_NORMALISED"]);
     let first = &roster.rows[0];
@@ -108,10 +109,14 @@ fn each_fault_has_its_code() {
         ("王", id, "6.217E18", "RCC", "2 SCIENTIFIC_NOTATION"),
         ("王", id, "6217A0001111222233", "RCC", "2 ACCOUNT_CHARACTER"),
         ("王", id, &no_luhn, "RCC", "2 ACCOUNT_CARD_CHECK"),
+        ("王", id, &no_luhn, "BOC", "2 ACCOUNT_CARD_CHECK"),
         ("王", id, "123456789012", "中国银行", ""),
     ] {
         assert_eq!(one(name, number, account, bank).join("|"), expected, "{name} {number} {account} {bank}");
     }
+    // Where the bank says that all its accounts are cards, the check digit is no mere warning.
+    let row = |bank: &str| read(&format!("{HEADER}\n王,{id},{no_luhn},{bank}\n"));
+    assert_eq!((row("RCC").rows.len(), row("BOC").rows.len()), (1, 0));
     assert_eq!(one("王", account, id, "RCC"), ["2 COLUMNS_SWAPPED", "2 COLUMNS_SWAPPED"]);
     assert_eq!(
         one("", "65", "x", "?"),
@@ -179,7 +184,7 @@ fn one_person_twice_and_one_account_for_two() {
     assert_eq!(codes(&roster), ["3 DUPLICATE_PERSON", "4 DUPLICATE_ACCOUNT", "5 DUPLICATE_ACCOUNT"]);
     assert_eq!(roster.findings[0].found, "652827********001".to_string() + &citizen(1)[17..] + " 与第 2 行相同");
     assert_eq!(roster.rows.iter().map(|r| r.row).collect::<Vec<_>>(), [2, 5]);
-    assert_eq!((roster.data_rows, roster.rejected_rows()), (4, 2));
+    assert_eq!((roster.data_rows, roster.refused.len()), (4, 2));
 }
 
 #[test]
@@ -210,7 +215,7 @@ fn a_header_that_does_not_fit_is_one_error() {
     assert_eq!(codes(&read(&format!("王,{}\n", citizen(1)))), ["0 COLUMN_MISSING"]);
     assert_eq!(codes(&read(&format!("{HEADER},账号\n王,{},{},RCC\n", citizen(1), card(1)))), ["1 COLUMN_TWICE"]);
     let roster = read(&format!("{HEADER}\n"));
-    assert_eq!((codes(&roster), roster.has_errors()), (vec!["1 NO_DATA".to_string()], true));
+    assert_eq!(codes(&roster), ["1 NO_DATA"]);
 }
 
 #[test]
@@ -403,6 +408,65 @@ fn the_template_is_a_roster_without_people_and_takes_what_the_scheme_needs() {
     let unit = [&unit[..], &[("享受起始月", "2026-03".into())]].concat();
     let roster = filled(&of_units(), &cells(&unit));
     assert_eq!((roster.findings, roster.rows[0].amount), (Vec::new(), Some(Money(80_000))));
+}
+
+/// A pension with these ends of one person, from 2026-01 on, read on 2026-01-15.
+fn ends(scheme: &Scheme, last: &str, on: &str, reason: &str, status: &str, from: &str, cause: &str) -> Roster {
+    let titles = "享受起始月,享受终止月,终止日期,停发原因,发放状态,暂停起始月,暂停原因";
+    let person = format!("王,{},{},RCC,2026-01", citizen(1), card(1));
+    let text = format!("{HEADER},{titles}\n{person},{last},{on},{reason},{status},{from},{cause}\n");
+    read_by(scheme, text.as_bytes())
+}
+
+#[test]
+fn ends_and_suspensions_are_read() {
+    let plain = scheme(vec![standard("", "2026-01", None, 120)]);
+    let roster = ends(&plain, "2026-03", "2026-03-12", "迁出", "", "2026-02", "服刑通知");
+    assert_eq!(roster.findings, []);
+    let row = &roster.rows[0];
+    assert_eq!(row.stop, Some(Stop { on: day("2026-03-12"), reason: Some(StopReason::Moved) }));
+    let suspension = row.suspension.as_ref().unwrap();
+    assert_eq!((suspension.from.number(), suspension.cause()), (202_602, Some(SuspensionCause::Prison)));
+    let blank = ends(&plain, "", "", "", "", "", "");
+    assert_eq!((&blank.rows[0].stop, &blank.rows[0].suspension, blank.rows[0].status), (&None, &None, None));
+    // The last month alone says when it ended.
+    assert_eq!(ends(&plain, "2026-01", "", "", "停发", "", "").findings, []);
+}
+
+#[test]
+fn ends_that_are_unclear_are_told_by_cell() {
+    let plain = scheme(vec![standard("", "2026-01", None, 120)]);
+    let by_day = Scheme { stop_month: crate::domain::scheme::StopMonth::NotPaid, ..plain.clone() };
+    for (scheme, [last, on, reason, status, from, cause], code, column) in [
+        (&plain, ["", "", "", "停发", "", ""], "STOP_DATE_MISSING", "终止日期"),
+        (&plain, ["2026-03", "", "死亡", "", "", ""], "STOP_DATE_MISSING", "终止日期"),
+        (&plain, ["", "", "", "暂停", "", ""], "SUSPENSION_MONTH_MISSING", "暂停起始月"),
+        (&plain, ["", "", "", "", "", "服刑"], "SUSPENSION_MONTH_MISSING", "暂停起始月"),
+        (&plain, ["", "", "", "待定", "", ""], "STATUS_UNKNOWN", "发放状态"),
+        (&plain, ["", "2026-01-02", "", "正常", "", ""], "STATUS_DIFFERS", "发放状态"),
+        (&plain, ["", "", "", "正常", "2026-02", ""], "STATUS_DIFFERS", "发放状态"),
+        (&plain, ["2026-04", "2026-03-31", "", "", "", ""], "END_DIFFERS", "享受终止月"),
+        (&plain, ["", "2026-02-01", "死亡", "", "", ""], "DATE_AHEAD", "终止日期"),
+        (&plain, ["", "2026-02-01", "退休", "", "", ""], "STOP_REASON_UNKNOWN", "停发原因"),
+        (&plain, ["", "2026-02-01", "名册终止月", "", "", ""], "STOP_REASON_UNKNOWN", "停发原因"),
+        (&plain, ["", "2026-02-30", "", "", "", ""], "DATE_INVALID", "终止日期"),
+        (&plain, ["", "", "", "", "2026.1", ""], "MONTH_INVALID", "暂停起始月"),
+        (&by_day, ["", "2026-02-01", "", "", "", ""], "STOP_REASON_MISSING", "停发原因"),
+    ] {
+        let roster = ends(scheme, last, on, reason, status, from, cause);
+        let told: Vec<_> = roster.findings.iter().map(|f| (f.row, f.column.as_str(), f.code)).collect();
+        assert_eq!(told, [(2, column, code)]);
+        assert_eq!(roster.refused[&2], [citizen(1), card(1)], "{code}");
+    }
+    assert_eq!(codes(&ends(&plain, "", "2025-12-31", "", "停发", "", "")), ["2 END_BEFORE_START"]);
+}
+
+#[test]
+fn a_file_of_what_was_given_back_is_known_by_its_reasons() {
+    let row = |n: u32, reason: &str| format!("王,{},{},RCC,{reason}\n", citizen(n), card(n));
+    let text = |second: &str| format!("{HEADER},退回原因\n{}{}", row(1, "账号有误"), row(2, second));
+    assert!(read(&text("姓名有误")).is_given_back);
+    assert!(!read(&text("")).is_given_back && !read(&format!("{HEADER}\n{}", row(1, ""))).is_given_back);
 }
 
 proptest! {

@@ -106,6 +106,23 @@ fn the_rejects_file_is_the_input_with_a_reason_and_can_be_imported_once_mended()
 }
 
 #[test]
+fn good_rows_are_accepted_only_with_a_file_for_the_bad_ones() {
+    let desk = Desk::new().with_office();
+    let (head, rows) = good();
+    let bad = rows[1].replace("2026-01", "2026-00");
+    desk.put("mixed.csv", format!("{head}{}\r\n{bad}\r\n", rows[0]));
+    let import = ["roster", "import", "mixed.csv", "--scheme", CODE, "--accept-good"];
+    desk.as_(MAKER, &import).exits(2);
+    let answer = desk.as_(MAKER, &[&["--json"], &import[..], &["--rejects", "rejects.csv"]].concat()).exits(1).json();
+    assert_eq!((&answer["accepted"], &answer["rejected"], &answer["new"]), (&1.into(), &1.into(), &1.into()));
+    assert_eq!(answer["findings"][0]["code"], "MONTH_INVALID");
+    let back = std::fs::read_to_string(desk.path("rejects.csv")).unwrap();
+    assert!(!back.contains(&rows[0]) && back.contains(&bad), "{back}");
+    desk.put("mended.csv", back.replacen("2026-00", "2026-01", 1));
+    desk.as_(MAKER, &["roster", "import", "mended.csv", "--scheme", CODE]).done().says("文件中没有 0");
+}
+
+#[test]
 fn numbers_that_a_spreadsheet_has_damaged_are_refused() {
     let desk = Desk::new().with_office();
     let (head, rows) = good();

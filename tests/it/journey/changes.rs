@@ -281,6 +281,7 @@ async fn a_roster_of_a_month_changes_amounts_from_that_month() {
             bytes: &bytes,
             charset: None,
             first: Some(month("2026-03")),
+            accept_good: false,
             dry_run: false,
         };
         let imported = import_roster(&office.as_maker(), input).await.unwrap();

@@ -299,6 +299,7 @@ async fn deduction_from_another_scheme_restores_both_appropriations() {
             bytes: &bytes,
             charset: None,
             first: None,
+            accept_good: false,
             dry_run: false,
         };
         import_roster(&maker, roster).await.unwrap();

@@ -151,6 +151,7 @@ async fn a_file_that_is_no_roster_is_refused() {
             bytes: &good,
             charset: None,
             first: None,
+            accept_good: false,
             dry_run: false,
         };
         let unknown = fafang::workflow::import_roster::import_roster(&maker, input);
@@ -198,6 +199,168 @@ async fn a_new_account_on_the_roster_answers_the_hold_on_the_old_one() {
         assert!(office.holds().await.is_empty());
         let run = office.prepare("2026-02").await.run;
         assert_eq!((run.payments, run.total), (3, yuan(120 * 4)));
+        office.doctor().await;
+    })
+    .await;
+}
+
+/// A roster with ends and suspensions: 待遇终止日期, 停发原因, 发放状态, 暂停起始月, 暂停原因.
+fn roster_with_ends(people: &[(&Row, [&str; 5])]) -> Vec<u8> {
+    let mut text =
+        "姓名,公民身份号码,开户银行,银行账号,享受起始月,待遇终止日期,停发原因,发放状态,暂停起始月,暂停原因\n"
+            .to_string();
+    for (r, ends) in people {
+        let fields = [&r.name, &r.citizen_number, &r.bank, &r.account, &r.first].map(String::as_str);
+        text.push_str(&[fields.join(","), ends.join(",")].join(","));
+        text.push('\n');
+    }
+    text.into_bytes()
+}
+
+/// Facts of everybody, without what differs between a roster and a change: cause, month, day, what is owed.
+async fn facts(office: &crate::support::TestOffice) -> Vec<(i64, String, Option<i64>, Option<i64>, String)> {
+    office
+        .ask(
+            "SELECT enrolment_no, kind, period, on_date, cause FROM enrolment_event ORDER BY enrolment_no, seq_no",
+            vec![],
+        )
+        .await
+}
+
+#[tokio::test]
+async fn a_roster_knows_who_has_ended_and_who_is_suspended() {
+    on_both_engines(async |office| {
+        office.go_to("2026-03-05");
+        let p = office.neighbours(4);
+        let nothing = ["", "", "", "", ""];
+        let first = roster_with_ends(&[
+            (&p[0], ["2026-02-10", "迁出", "停发", "", ""]),
+            (&p[1], ["", "", "暂停", "2026-02", "服刑通知"]),
+            (&p[2], ["2026-02-20", "死亡", "", "2026-01", ""]),
+            (&p[3], ["", "", "正常", "", ""]),
+        ]);
+        let imported = office.import_bytes(&first, false).await.unwrap();
+        assert_eq!((imported.new, imported.findings.len()), (4, 0), "{:?}", imported.findings);
+        let known = facts(office).await;
+        let fact =
+            |no, kind: &str, period, on, cause: &str| (no, kind.to_string(), Some(period), on, cause.to_string());
+        let expected = [
+            fact(1, "stopped", 202_602, Some(20_260_210), "moved"),
+            fact(2, "suspended", 202_602, None, "prison"),
+            fact(3, "stopped", 202_602, Some(20_260_220), "death"),
+            fact(3, "suspended", 202_601, None, "other"),
+        ];
+        assert_eq!(known, expected);
+        let why: Vec<(String, String)> =
+            office.ask("SELECT reason, evidence FROM enrolment_event ORDER BY enrolment_no, seq_no", vec![]).await;
+        assert_eq!(why[1], ("服刑通知".to_string(), "名册 名册.csv（第 1 次导入）".to_string()));
+        // Two months, one month, none, three months.
+        assert_eq!(office.prepare("2026-03").await.run.total, yuan(120 * 6));
+        // Blank lifts nothing, and what is known is no change; a suspension is not lifted by a word either.
+        let again = roster_with_ends(&[
+            (&p[0], nothing),
+            (&p[1], ["", "", "正常", "", ""]),
+            (&p[2], ["2026-02-20", "", "停发", "", ""]),
+            (&p[3], ["2026-04-30", "", "", "2026-03", "失踪"]),
+        ]);
+        let look = office.changes_nothing(office.import_bytes(&again, true)).await.unwrap();
+        assert_eq!((look.changed, look.unchanged), (1, 3));
+        let shown: Vec<_> = look.changes.iter().map(|c| (c.row, c.field)).collect();
+        assert_eq!(shown, [(5, "停发"), (5, "暂停")]);
+        let told: Vec<_> = look.findings.iter().map(|f| (f.row, f.code)).collect();
+        assert_eq!(told, [(3, "SUSPENSION_OVERRULES")]);
+        office.import_bytes(&again, false).await.unwrap();
+        assert_eq!(facts(office).await.len(), 6);
+        // Another day of the same death contradicts the known one: it is undone first, as with a change.
+        let other = roster_with_ends(&[(&p[2], ["2026-02-21", "死亡", "", "", ""])]);
+        let rejected = office.changes_nothing(office.import_bytes(&other, false)).await.unwrap_err();
+        let told: Vec<_> = rejected.failure.findings.iter().map(|f| (f.row, f.column.as_str(), f.code)).collect();
+        assert_eq!(told, [(2, "待遇终止日期", "CONTRADICTS")]);
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_roster_says_the_same_as_changes_would() {
+    let told = std::cell::RefCell::new(Vec::new());
+    for by_roster in [true, false] {
+        on_both_engines(async |office| {
+            office.go_to("2026-03-05");
+            let p = office.neighbours(2);
+            if by_roster {
+                let ends = [["2026-02-10", "死亡", "", "", ""], ["", "", "暂停", "2026-02", "失踪"]];
+                office.import_bytes(&roster_with_ends(&[(&p[0], ends[0]), (&p[1], ends[1])]), false).await.unwrap();
+            } else {
+                office.import(&p).await;
+                let maker = office.as_maker();
+                stop(&maker, person(&p[0]), StopReason::Death, day("2026-02-10"), "").await.unwrap();
+                crate::support::changes::suspend(&maker, person(&p[1]), "2026-02".parse().unwrap(), "失踪")
+                    .await
+                    .unwrap();
+            }
+            let all = (facts(office).await, office.prepare("2026-03").await.run.total);
+            told.borrow_mut().push(all);
+        })
+        .await;
+    }
+    let told = told.into_inner();
+    assert!(told.len() > 1 && told.iter().all(|t| *t == told[0]), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_good_rows_take_effect_and_the_bad_ones_come_back() {
+    on_both_engines(async |office| {
+        let people = office.neighbours(6);
+        office.import(&people[..2]).await;
+        let mut mixed = people.clone();
+        mixed[1].bank = "火星银行".into();
+        mixed[3].citizen_number.replace_range(17.., "!");
+        mixed[5].citizen_number.clone_from(&people[4].citizen_number);
+        let bytes = paper::roster(&mixed);
+        let maker = office.as_maker();
+        let import = async |bytes: &[u8], accept_good| {
+            let (scheme, file_name) = (crate::support::CODE, "名册.csv");
+            let input = fafang::workflow::import_roster::ImportRoster {
+                scheme,
+                file_name,
+                bytes,
+                charset: None,
+                first: None,
+                accept_good,
+                dry_run: false,
+            };
+            fafang::workflow::import_roster::import_roster(&maker, input).await
+        };
+        office.changes_nothing(import(&bytes, false)).await.unwrap_err();
+        let counts = "beneficiary +2, enrolment +2, kept_file +1, roster_import +1";
+        let imported = office.changes(counts, import(&bytes, true)).await.unwrap();
+        assert_eq!((imported.rows, imported.accepted(), imported.rejected), (6, 3, 3));
+        // The person in force whose row is bad is neither changed nor missing.
+        assert_eq!((imported.new, imported.changed, imported.unchanged, imported.missing.len()), (2, 0, 1, 0));
+        let errors: Vec<_> = imported.findings.iter().filter(|f| f.severity == Severity::Error).collect();
+        assert_eq!(
+            errors.iter().map(|f| (f.row, f.code)).collect::<Vec<_>>(),
+            [(3, "BANK_UNKNOWN"), (5, "CITIZEN_NUMBER_CHARACTER"), (7, "DUPLICATE_PERSON")]
+        );
+        let detail: Vec<(String,)> =
+            office.ask("SELECT detail FROM audit_event ORDER BY event_no DESC LIMIT 1", vec![]).await;
+        assert!(detail[0].0.contains("\"accepted\":3") && detail[0].0.contains("\"rejected\":3"), "{detail:?}");
+        let rejects = String::from_utf8(imported.rejects.unwrap()).unwrap();
+        let widths: Vec<usize> = rejects.lines().map(|line| line.matches(',').count()).collect();
+        assert_eq!(widths, [8; 4], "titles and three rows, all of one width: {rejects}");
+        // Corrected, it brings the new ones; the others were never meant to be in it.
+        let mended =
+            rejects.replace("火星银行", &people[1].bank).replace(&mixed[3].citizen_number, &people[3].citizen_number);
+        let last = mended.lines().last().unwrap().to_string();
+        let mended = mended.replace(&last, &last.replacen(&people[4].citizen_number, &people[5].citizen_number, 1));
+        let imported = import(mended.as_bytes(), false).await.unwrap();
+        assert_eq!((imported.new, imported.unchanged, imported.missing.len()), (2, 1, 0));
+        assert_eq!(office.prepare("2026-01").await.run.payments, 6);
+        // A fault of the whole file, or no good row at all, and nothing takes effect.
+        let total = [paper::roster(&mixed[..4]), "合计,9,,,,,,\n".into()].concat();
+        office.changes_nothing(import(&total, true)).await.unwrap_err();
+        office.changes_nothing(import(&paper::roster(&mixed[1..2]), true)).await.unwrap_err();
         office.doctor().await;
     })
     .await;

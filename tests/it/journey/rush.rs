@@ -204,7 +204,15 @@ impl Team {
         let bytes = roster.clone();
         let importing = at_desks(2, agency, ["经办", "经办二"], |office| async move {
             let (scheme, file_name) = (CODE, "名册.csv");
-            let input = ImportRoster { scheme, file_name, bytes: &bytes, charset: None, first: None, dry_run: false };
+            let input = ImportRoster {
+                scheme,
+                file_name,
+                bytes: &bytes,
+                charset: None,
+                first: None,
+                accept_good: false,
+                dry_run: false,
+            };
             let imported = import_roster(&office, input).await.map_err(|rejected| rejected.failure);
             outcome(imported, |imported| imported.already.is_some())
         });

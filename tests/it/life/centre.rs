@@ -529,8 +529,15 @@ impl Centre<'_> {
         let bytes = roster(terms, &self.members[scheme], at);
         let name = format!("{}-{}.csv", terms.code, month(at));
         let first = (at > 0).then(|| month(at));
-        let input =
-            ImportRoster { scheme: terms.code, file_name: &name, bytes: &bytes, charset: None, first, dry_run: false };
+        let input = ImportRoster {
+            scheme: terms.code,
+            file_name: &name,
+            bytes: &bytes,
+            charset: None,
+            first,
+            accept_good: false,
+            dry_run: false,
+        };
         match import_roster(&self.office.as_maker(), input).await {
             Ok(imported) => imported,
             Err(rejected) => panic!("{}: {:#?}", terms.code, rejected.failure),

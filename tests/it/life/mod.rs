@@ -149,6 +149,7 @@ impl Life<'_> {
                 bytes: &bytes,
                 charset: None,
                 first: None,
+                accept_good: false,
                 dry_run: false,
             };
             let imported = import_roster(&self.office.as_maker(), input).await.unwrap();

@@ -54,8 +54,15 @@ impl TestOffice {
     /// Imports a roster into another scheme.
     pub async fn import_into(&self, scheme: &str, people: &[Row]) -> Imported {
         let bytes = paper::roster(people);
-        let input =
-            ImportRoster { scheme, file_name: "名册.csv", bytes: &bytes, charset: None, first: None, dry_run: false };
+        let input = ImportRoster {
+            scheme,
+            file_name: "名册.csv",
+            bytes: &bytes,
+            charset: None,
+            first: None,
+            accept_good: false,
+            dry_run: false,
+        };
         import_roster(&self.as_maker(), input).await.unwrap()
     }
 

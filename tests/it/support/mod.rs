@@ -372,7 +372,15 @@ impl TestOffice {
 
     /// Imports the bytes of a roster.
     pub async fn import_bytes(&self, bytes: &[u8], dry_run: bool) -> Result<Imported, Rejected> {
-        let input = ImportRoster { scheme: CODE, file_name: "名册.csv", bytes, charset: None, first: None, dry_run };
+        let input = ImportRoster {
+            scheme: CODE,
+            file_name: "名册.csv",
+            bytes,
+            charset: None,
+            first: None,
+            accept_good: false,
+            dry_run,
+        };
         import_roster(&self.as_maker(), input).await
     }
 

@@ -205,8 +205,15 @@ impl Walk {
         maker: usize,
     ) -> Checked {
         let before = self.version().await;
-        let input =
-            ImportRoster { scheme: SCHEME, file_name: "名册.csv", bytes, charset: None, first: None, dry_run };
+        let input = ImportRoster {
+            scheme: SCHEME,
+            file_name: "名册.csv",
+            bytes,
+            charset: None,
+            first: None,
+            accept_good: false,
+            dry_run,
+        };
         let result = import_roster(&self.at_desk(maker), input).await.map_err(|rejected| rejected.failure);
         let is_known = self.rosters.iter().any(|r| r == bytes);
         if !self.judge(BytesAreEvidence, &expected, before, &result).await? {
