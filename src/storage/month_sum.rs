@@ -31,7 +31,9 @@ pub struct Sums(HashMap<(Period, i64, Option<OutcomeKind>), (i64, Money)>);
 impl Sums {
     /// Adds a payment's covers.
     pub fn add(&mut self, covers: &[Cover], file_no: i64, told: Option<OutcomeKind>) {
-        covers.iter().for_each(|cover| self.count(cover, file_no, told, 1));
+        for cover in covers {
+            self.count(cover, file_no, told, 1);
+        }
     }
 
     /// Adds those of a frozen payment in a file of which nothing was told.

@@ -417,7 +417,7 @@ async fn the_answers_of_two_runs_are_one_step_and_one_that_comes_twice_counts_on
         // The second answer of February's file builds upon the first, in the same step.
         let files: [(&str, &[u8]); 4] =
             [("甲.txt", &whole), ("乙.txt", &open), ("甲又.txt", &whole), ("丙.txt", &second)];
-        let expected = "appropriation ~1, bank_return +3, hold +1, kept_file +3, payment_file ~2, payment_outcome +2, \
+        let expected = "appropriation ~1, bank_return +3, hold +1, kept_file +3, month_sum ~1, month_sum +2, payment_file ~2, payment_outcome +2, \
                         posting +3, run ~2";
         let taken = office.changes(expected, office.try_take_all(AnswerKind::Return, &files)).await.unwrap();
         let rows = |t: &fafang::workflow::take_return::Taken| {
