@@ -38,7 +38,7 @@ statements! {
     ACCOUNTS_SET_BY = "SELECT e.enrolment_no FROM enrolment e \
                        WHERE e.agency_code = $1 AND e.scheme_code = $2 AND (e.account_set_by = $3 OR $3 = COALESCE( \
                            (SELECT v.made_by FROM enrolment_event v WHERE v.agency_code = e.agency_code AND v.enrolment_no = e.enrolment_no \
-                                AND v.kind = 'account' AND v.event_no <= $4 ORDER BY v.seq_no DESC LIMIT 1), \
+                                AND v.kind = 'account' AND +v.event_no <= $4 ORDER BY v.seq_no DESC LIMIT 1), \
                            (SELECT i.imported_by FROM roster_import i WHERE i.agency_code = e.agency_code AND i.import_no = e.import_no)))";
     OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
                        WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
