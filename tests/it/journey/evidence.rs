@@ -3,6 +3,7 @@
 use crate::support::changes::{NewAccount, change_account};
 use fafang::domain::run::RunKind;
 use fafang::reports::doctor;
+use fafang::reports::reconciliation::{Basis, reconcile};
 use fafang::storage::engine::Value;
 use fafang::values;
 use fafang::workflow::decide_run::{approve, cancel, review, submit};
@@ -174,6 +175,20 @@ async fn the_doctor_names_what_was_changed() {
         paper::leave_open(&mut answer, 1);
         office.take(&paper::bytes(&answer)).await;
         office.doctor().await;
+        // From kept sums that are wrong no month foots; the recounted one does, and says what is wrong.
+        let codes = async |basis| -> Vec<String> {
+            let found = reconcile(&office.as_finance(), 2026, None, None, basis).await.unwrap();
+            assert!(!found.balanced);
+            let all = found.findings.into_iter().chain(found.schemes.into_iter().flat_map(|s| s.findings));
+            all.filter(|d| !d.explained).map(|d| d.code).collect()
+        };
+        let sums = "UPDATE month_sum SET amount_fen = amount_fen + 1 WHERE agency_code = $1 AND told = ''";
+        assert_eq!(office.by_hand(sums, values![AGENCY]).await, 1);
+        assert_eq!(codes(Basis::Kept).await, ["PERIOD_DOES_NOT_FOOT"]);
+        assert_eq!(codes(Basis::Recounted).await, ["KEPT"]);
+        let put_back = "UPDATE month_sum SET amount_fen = amount_fen - 1 WHERE agency_code = $1 AND told = ''";
+        office.by_hand(put_back, values![AGENCY]).await;
+        office.doctor().await;
         // Without their own constraints these amounts could not be changed one by one.
         for (change, put_back, code) in [
             (
@@ -210,6 +225,21 @@ async fn the_doctor_names_what_was_changed() {
                 "UPDATE payment_page SET first_enrolment_no = 2 WHERE agency_code = $1",
                 "UPDATE payment_page SET first_enrolment_no = 1 WHERE agency_code = $1",
                 "FROZEN",
+            ),
+            (
+                "UPDATE month_sum SET amount_fen = amount_fen + 1 WHERE agency_code = $1",
+                "UPDATE month_sum SET amount_fen = amount_fen - 1 WHERE agency_code = $1",
+                "KEPT",
+            ),
+            (
+                "UPDATE baseline SET last_enrolment_no = last_enrolment_no - 1 WHERE agency_code = $1",
+                "UPDATE baseline SET last_enrolment_no = last_enrolment_no + 1 WHERE agency_code = $1",
+                "KEPT",
+            ),
+            (
+                "UPDATE baseline SET claims = REPLACE(claims, '[', '[1') WHERE agency_code = $1",
+                "UPDATE baseline SET claims = REPLACE(claims, '[1', '[') WHERE agency_code = $1",
+                "KEPT",
             ),
             (
                 "UPDATE run SET total_fen = total_fen + 1 WHERE agency_code = $1",
