@@ -47,8 +47,7 @@ def report(program, work, folder, rounds):
     total_cpu = total_syncs = 0
     for key in runs[0]:
         stage, part = key
-        processes = int(part.split()[0]) if part.endswith("files") else 1
-        cpu = statistics.median(run[key].cpu for run in runs) - start * processes
+        cpu = statistics.median(run[key].cpu for run in runs) - start  # every part is one command
         total_cpu += cpu
         syncs = traced.syncs[key] if traced else "–"
         total_syncs += traced.syncs[key] if traced else 0
