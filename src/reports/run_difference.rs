@@ -1,6 +1,6 @@
 //! What differs between a run and the one before it: who is new, gone, changed, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -13,7 +13,8 @@ use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::engine::Tx;
-use crate::storage::{enrolment, hold, payment, run};
+use crate::storage::payment::{self, Pages, unreadable};
+use crate::storage::{enrolment, hold, run};
 
 /// The difference of a run to the last run of its scheme.
 #[derive(Debug, Clone, Serialize)]
@@ -58,12 +59,6 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
     let Some(last) = last else {
         return Ok(RunDifference { last_run: None, new: Vec::new(), gone: Vec::new(), changed: Vec::new(), same: 0 });
     };
-    let scheme = office.scheme_of(tx, this).await?;
-    let now = by_person(payment::of_run(tx, agency, this).await?);
-    let then = by_person(payment::of_run(tx, agency, &last).await?);
-    let is_gone = then.keys().any(|enrolment_no| !now.contains_key(enrolment_no));
-    let enrolments = if is_gone { enrolment::of_scheme(tx, agency, &this.scheme_code).await? } else { Vec::new() };
-    let holds = hold::open_by_person(tx, agency).await?;
     let mut difference = RunDifference {
         last_run: Some(last.code.clone()),
         new: Vec::new(),
@@ -71,31 +66,64 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
         changed: Vec::new(),
         same: 0,
     };
-    for (enrolment_no, p) in &now {
-        match then.get(enrolment_no) {
-            Some(old) if old.amount == p.amount => difference.same += 1,
-            Some(old) => difference.changed.push(entry(p, old.amount, p.amount, months_reason(this, &p.covers))),
-            None => difference.new.push(entry(p, Money::ZERO, p.amount, months_reason(this, &p.covers))),
+    // Most people are the same in both runs: of them only the amounts are looked at, of all others the whole payments.
+    let mut then = HashMap::with_capacity(usize::try_from(last.payments).unwrap_or_default());
+    let mut pages = Pages::of(agency, &last, payment::ALL_LINES);
+    while let Some(page) = pages.next(tx).await? {
+        then.extend(page.lines()?.iter().map(|line| (line.enrolment_no, line.amount)));
+    }
+    let mut pages = Pages::of(agency, this, payment::ALL_LINES);
+    let mut others = BTreeMap::new();
+    while let Some(page) = pages.next(tx).await? {
+        for line in page.lines()? {
+            let was = then.remove(&line.enrolment_no);
+            if was == Some(line.amount) {
+                difference.same += 1;
+            } else {
+                others.insert(line.enrolment_no, (was, line.payment().map_err(unreadable)?));
+            }
         }
     }
-    for (enrolment_no, p) in &then {
-        if now.contains_key(enrolment_no) {
-            continue;
-        }
-        let person = enrolments.binary_search_by_key(enrolment_no, |e| e.no).ok().map(|at| &enrolments[at]);
-        let claim = person.map(|e| claim(&scheme, &e.entitlement, this.periods.last));
-        let reason = match (holds.get(&p.beneficiary_no), claim) {
-            (_, Some(claim)) if !claim.reason().is_empty() => claim.reason(),
-            (Some((hold, _)), _) => format!("暂停支付: {}（{}）", hold.reason.title(), hold.note),
-            _ => "所属期已由其他批次覆盖".to_string(),
-        };
-        difference.gone.push(entry(p, p.amount, Money::ZERO, reason));
+    for (was, p) in others.into_values() {
+        let differ = if was.is_some() { &mut difference.changed } else { &mut difference.new };
+        differ.push(entry(&p, was.unwrap_or_default(), p.amount, months_reason(this, &p.covers)));
     }
+    difference.gone = gone(tx, office, this, &last, &then).await?;
     Ok(difference)
 }
 
-fn by_person(payments: Vec<Payment>) -> BTreeMap<i64, Payment> {
-    payments.into_iter().map(|p| (p.enrolment_no, p)).collect()
+/// Who was paid by the last run and is not by this one, with the reason.
+async fn gone(
+    tx: &mut Tx,
+    office: &Office,
+    this: &Run,
+    last: &Run,
+    amounts: &HashMap<i64, Money>,
+) -> Result<Vec<Entry>, Failure> {
+    if amounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let agency = office.agency_code.as_str();
+    let scheme = office.scheme_of(tx, this).await?;
+    let numbers = amounts.keys().copied().collect();
+    let (enrolments, _) = enrolment::some_since(tx, agency, &this.scheme_code, &numbers, i64::MAX).await?;
+    let holds = hold::open_by_person(tx, agency).await?;
+    let mut pages = Pages::of(agency, last, payment::ALL_LINES);
+    let mut gone = BTreeMap::new();
+    while let Some(page) = pages.next(tx).await? {
+        for line in page.lines()?.iter().filter(|line| amounts.contains_key(&line.enrolment_no)) {
+            let p = line.payment().map_err(unreadable)?;
+            let person = enrolments.binary_search_by_key(&p.enrolment_no, |e| e.no).ok().map(|at| &enrolments[at]);
+            let claim = person.map(|e| claim(&scheme, &e.entitlement, this.periods.last));
+            let reason = match (holds.get(&p.beneficiary_no), claim) {
+                (_, Some(claim)) if !claim.reason().is_empty() => claim.reason(),
+                (Some((hold, _)), _) => format!("暂停支付: {}（{}）", hold.reason.title(), hold.note),
+                _ => "所属期已由其他批次覆盖".to_string(),
+            };
+            gone.insert(p.enrolment_no, entry(&p, p.amount, Money::ZERO, reason));
+        }
+    }
+    Ok(gone.into_values().collect())
 }
 
 fn months_reason(run: &Run, covers: &[Cover]) -> String {

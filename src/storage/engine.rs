@@ -10,6 +10,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
@@ -266,6 +267,8 @@ impl Database {
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .row_buffer_size(SQLITE_ROWS_AHEAD)
+                // What would undo a statement of many rows is kept in memory: no file can be read after a crash anyway.
+                .pragma("temp_store", "MEMORY")
                 .pragma("cache_size", SQLITE_CACHE)
                 .busy_timeout(Duration::from_secs(10));
             // A second connection could not write beside the first, yet is opened where the pool has not quite taken
@@ -442,6 +445,26 @@ impl Tx {
         values: Vec<Value>,
     ) -> Result<Vec<T>, StorageError> {
         Ok(on!(self, connection => bind_all!(sqlx::query_as::<_, T>(sql), values).fetch_all(connection).await?))
+    }
+
+    /// All rows of a query of one TEXT, each read where it stands: a value costs the drivers more than its bytes.
+    ///
+    /// # Errors
+    /// The database's, or the reader's.
+    pub async fn fetch_lines<T>(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+        read: impl Fn(&str) -> Result<T, StorageError>,
+    ) -> Result<Vec<T>, StorageError> {
+        let mut lines = Vec::new();
+        on!(self, connection => {
+            let mut rows = bind_all!(sqlx::query(sql), values).fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                lines.push(read(row.try_get(0)?)?);
+            }
+        });
+        Ok(lines)
     }
 
     /// The row of a query, if there is one.

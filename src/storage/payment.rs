@@ -33,13 +33,19 @@ statements! {
     /// Accounts that changed after an event.
     CHANGED_ACCOUNTS = "SELECT enrolment_no, bank_code, account_number, account_holder FROM enrolment \
                         WHERE agency_code = $1 AND scheme_code = $2 AND changed_event_no > $3";
-    /// Enrolments whose account was entered by a given person: the one in force when the run was
-    /// prepared (its last change until then, else the roster that enrolled the person), or now.
-    ACCOUNTS_SET_BY = "SELECT e.enrolment_no FROM enrolment e \
-                       WHERE e.agency_code = $1 AND e.scheme_code = $2 AND (e.account_set_by = $3 OR $3 = COALESCE( \
-                           (SELECT v.made_by FROM enrolment_event v WHERE v.agency_code = e.agency_code AND v.enrolment_no = e.enrolment_no \
-                                AND v.kind = 'account' AND +v.event_no <= $4 ORDER BY v.seq_no DESC LIMIT 1), \
-                           (SELECT i.imported_by FROM roster_import i WHERE i.agency_code = e.agency_code AND i.import_no = e.import_no)))";
+    /// Enrolments whose account was entered by a given person: now; by the last change before the run was prepared; or,
+    /// where there was none until then, by the roster that enrolled the person. Each part begins with what that person
+    /// entered, so that nothing is asked for each enrolment (`+` and CROSS JOIN tell SQLite so).
+    ACCOUNTS_SET_BY = "SELECT enrolment_no FROM enrolment WHERE agency_code = $1 AND scheme_code = $2 AND account_set_by = $3 \
+                       UNION SELECT v.enrolment_no FROM enrolment_event v CROSS JOIN enrolment e \
+                           WHERE v.agency_code = $1 AND v.kind = 'account' AND v.made_by = $3 AND +v.event_no <= $4 \
+                           AND e.agency_code = v.agency_code AND e.enrolment_no = v.enrolment_no AND e.scheme_code = $2 \
+                           AND NOT EXISTS (SELECT 1 FROM enrolment_event w WHERE w.agency_code = v.agency_code AND w.enrolment_no = v.enrolment_no \
+                               AND w.seq_no > v.seq_no AND w.kind = 'account' AND +w.event_no <= $4) \
+                       UNION SELECT e.enrolment_no FROM enrolment e WHERE e.agency_code = $1 AND e.scheme_code = $2 \
+                           AND e.import_no IN (SELECT import_no FROM roster_import WHERE agency_code = $1 AND imported_by = $3) \
+                           AND NOT EXISTS (SELECT 1 FROM enrolment_event w WHERE w.agency_code = e.agency_code AND w.enrolment_no = e.enrolment_no \
+                               AND w.kind = 'account' AND +w.event_no <= $4)";
     OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
                        WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
 }
@@ -141,11 +147,16 @@ impl Pages {
     }
 }
 
-/// Stores the payments of a run.
+/// Stores the payments of a run, a page at a time.
 ///
 /// # Errors
 /// The database's, or when a payment is unsound (see [`Payment::is_sound`]) or pays an enrolment again.
-pub async fn insert(tx: &mut Tx, agency: &str, run: &Run, payments: &[Payment]) -> Result<(), StorageError> {
+pub async fn insert(
+    tx: &mut Tx,
+    agency: &str,
+    run: &Run,
+    payments: impl Iterator<Item = Payment>,
+) -> Result<(), StorageError> {
     const COLUMNS: [&str; 9] = [
         "agency_code",
         "period",
@@ -157,29 +168,32 @@ pub async fn insert(tx: &mut Tx, agency: &str, run: &Run, payments: &[Payment]) 
         "last_enrolment_no",
         "content",
     ];
-    let mut paid = HashSet::with_capacity(payments.len());
-    if let Some(wrong) = payments.iter().find(|p| !(p.is_sound() && paid.insert(p.enrolment_no))) {
-        return Err(StorageError::inconsistent("payment_page", wrong.line_no, "不能作为发放明细"));
-    }
-    let page = |(page_no, lines): (i64, &[Payment])| -> Vec<Value> {
-        let mut content = String::with_capacity(lines.len() * 128);
-        for line in lines {
-            line.frozen_form(&mut content);
+    let mut paid = HashSet::with_capacity(usize::try_from(run.payments).unwrap_or_default());
+    let mut wrong = None;
+    let mut payments = payments.peekable();
+    let mut page_no = 0;
+    let pages = std::iter::from_fn(|| {
+        let first = payments.peek()?.line_no;
+        page_no += 1;
+        let mut content = String::with_capacity(PAGE_LINES * 128);
+        let (mut last, mut least, mut most) = (first, i64::MAX, 0);
+        for payment in payments.by_ref().take(PAGE_LINES) {
+            if !(payment.is_sound() && paid.insert(payment.enrolment_no)) {
+                wrong.get_or_insert(payment.line_no);
+            }
+            payment.frozen_form(&mut content);
+            last = payment.line_no;
+            least = least.min(payment.enrolment_no);
+            most = most.max(payment.enrolment_no);
         }
-        let enrolments = || lines.iter().map(|p| p.enrolment_no);
-        values![
-            agency,
-            run.periods.last.number(),
-            run.no,
-            page_no,
-            lines[0].line_no,
-            lines[lines.len() - 1].line_no,
-            enrolments().min(),
-            enrolments().max(),
-            content,
-        ]
-    };
-    tx.insert_rows("payment_page", &COLUMNS, (1..).zip(payments.chunks(PAGE_LINES)).map(page)).await
+        let page = values![agency, run.periods.last.number(), run.no, page_no, first, last, least, most, content];
+        wrong.is_none().then_some(page)
+    });
+    tx.insert_rows("payment_page", &COLUMNS, pages).await?;
+    match wrong {
+        None => Ok(()),
+        Some(line_no) => Err(StorageError::inconsistent("payment_page", line_no, "不能作为发放明细")),
+    }
 }
 
 /// The payments of a run in line order.

@@ -108,8 +108,8 @@ pub async fn prepare_run(
     check_banks(office, &lines)?;
     // By bank, so that a file is a stretch of lines; within a bank in roster order.
     lines.sort_by(|(a, _), (b, _)| (&a.account.bank_code, a.no).cmp(&(&b.account.bank_code, b.no)));
-    let (payments, total) = lay_end_to_end(lines);
-    let count = i64::try_from(payments.len()).unwrap_or(i64::MAX);
+    let total = lines.iter().flat_map(|(_, covers)| covers).map(|c| c.amount).sum();
+    let count = i64::try_from(lines.len()).unwrap_or(i64::MAX);
     let number = run::count_of_period(&mut step.tx, &step.agency, scheme_code, periods.last).await? + 1;
     let run = Run {
         no: counter::take(&mut step.tx, &step.agency, "run", 1).await?,
@@ -126,11 +126,12 @@ pub async fn prepare_run(
         state: RunState::Prepared { sent_back: None },
     };
     run::insert(&mut step.tx, &step.agency, &run).await?;
-    payment::insert(&mut step.tx, &step.agency, &run, &payments).await?;
     let mut sums = month_sum::Sums::default();
-    for payment in &payments {
-        sums.add(&payment.covers, 0, None);
+    for (_, covers) in &lines {
+        sums.add(covers, 0, None);
     }
+    let back_pay = back_pay(&lines, periods);
+    payment::insert(&mut step.tx, &step.agency, &run, laid_end_to_end(lines)).await?;
     month_sum::add(&mut step.tx, &step.agency, &run, sums).await?;
     let standing_runs = run::standing(&runs).count() + 1;
     if let Some(baseline) = books.into_baseline(&run, &enrolments) {
@@ -138,7 +139,6 @@ pub async fn prepare_run(
     }
     let numbered: Vec<(i64, Deduction)> = offsets.iter().map(|(person, d)| (person.no, *d)).collect();
     offset::store(&mut step, &run, &numbered).await?;
-    let back_pay = back_pay(&payments, periods);
     let notices = notices(office, periods);
     let detail = json!({
         "payments": count, "total_fen": total.fen(), "scheme_version": version, "kind": kind.code(),
@@ -357,35 +357,33 @@ fn check_banks(office: &Office, lines: &[(&Enrolment, Vec<Cover>)]) -> Result<()
     }
 }
 
-fn lay_end_to_end(lines: Vec<(&Enrolment, Vec<Cover>)>) -> (Vec<Payment>, Money) {
+/// The payments of a run, each beginning in its money where the one before ends.
+fn laid_end_to_end(lines: Vec<(&Enrolment, Vec<Cover>)>) -> impl Iterator<Item = Payment> {
     let mut offset = Money::ZERO;
-    let payments = (1..)
-        .zip(lines)
-        .map(|(line_no, (person, covers))| {
-            let amount: Money = covers.iter().map(|c| c.amount).sum();
-            let payment = Payment {
-                line_no,
-                enrolment_no: person.no,
-                beneficiary_no: person.beneficiary_no,
-                citizen_number: person.citizen_number.as_str().to_string(),
-                name: person.name.clone(),
-                bank_code: person.account.bank_code.clone(),
-                account_number: person.account.number.as_str().to_string(),
-                account_holder: person.account.holder.clone(),
-                amount,
-                offset,
-                covers,
-            };
-            offset += amount;
-            payment
-        })
-        .collect();
-    (payments, offset)
+    (1..).zip(lines).map(move |(line_no, (person, covers))| {
+        let amount: Money = covers.iter().map(|c| c.amount).sum();
+        let payment = Payment {
+            line_no,
+            enrolment_no: person.no,
+            beneficiary_no: person.beneficiary_no,
+            citizen_number: person.citizen_number.as_str().to_string(),
+            name: person.name.clone(),
+            bank_code: person.account.bank_code.clone(),
+            account_number: person.account.number.as_str().to_string(),
+            account_holder: person.account.holder.clone(),
+            amount,
+            offset,
+            covers,
+        };
+        offset += amount;
+        payment
+    })
 }
 
-fn back_pay(payments: &[Payment], periods: PeriodRange) -> (i64, Money) {
-    let earlier = |p: &Payment| p.covers.iter().filter(|c| c.period < periods.first).map(|c| c.amount).sum::<Money>();
-    let amounts: Vec<Money> = payments.iter().map(earlier).filter(|m| !m.is_zero()).collect();
+fn back_pay(lines: &[(&Enrolment, Vec<Cover>)], periods: PeriodRange) -> (i64, Money) {
+    let earlier =
+        |covers: &[Cover]| covers.iter().filter(|c| c.period < periods.first).map(|c| c.amount).sum::<Money>();
+    let amounts: Vec<Money> = lines.iter().map(|(_, covers)| earlier(covers)).filter(|m| !m.is_zero()).collect();
     (i64::try_from(amounts.len()).unwrap_or(i64::MAX), amounts.into_iter().sum())
 }
 

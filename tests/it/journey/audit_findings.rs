@@ -428,7 +428,10 @@ async fn back_pay_beyond_the_months_missed_is_impossible() {
         payments[0].covers[0].amount += Money(100);
         payments[0].amount += Money(100);
         let mut tx = office.home.database.write().await.unwrap();
-        assert!(payment::insert(&mut tx, AGENCY, &run, &payments).await.is_err(), "more than the month's claim");
+        assert!(
+            payment::insert(&mut tx, AGENCY, &run, payments.into_iter()).await.is_err(),
+            "more than the month's claim"
+        );
         drop(tx);
         office.doctor().await;
     })
