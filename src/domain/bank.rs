@@ -189,10 +189,10 @@ impl BankBook {
 
     /// The bank that a roster means: by code, full name or alias, exactly.
     pub fn find(&self, text: &str) -> Option<&Bank> {
-        let wanted = super::text::without_blanks(&super::text::fold_width(text));
-        self.banks
-            .iter()
-            .find(|b| b.code.eq_ignore_ascii_case(&wanted) || b.name == wanted || b.aliases.contains(&wanted))
+        let wanted = super::text::folded(text);
+        self.banks.iter().find(|b| {
+            b.code.eq_ignore_ascii_case(&wanted) || b.name == wanted || b.aliases.iter().any(|alias| *alias == wanted)
+        })
     }
 
     /// The layout with this code.

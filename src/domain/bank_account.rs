@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::text::{fold_width, mask_middle, without_blanks};
+use super::text::{folded, mask_middle};
 
 /// Digits of an account, without blanks.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +48,7 @@ impl AccountNumber {
     /// # Errors
     /// When nothing is there, a character is no digit, or the length is not the bank's.
     pub fn parse(text: &str, lengths: &[usize]) -> Result<AccountNumber, AccountNumberError> {
-        let digits = without_blanks(&fold_width(text));
+        let digits = folded(text);
         if digits.is_empty() {
             return Err(AccountNumberError::Missing);
         }
@@ -64,7 +64,7 @@ impl AccountNumber {
             };
             return Err(AccountNumberError::Length { found: digits.len(), expected });
         }
-        Ok(AccountNumber(digits))
+        Ok(AccountNumber(digits.into_owned()))
     }
 
     /// A number that this program stored earlier.

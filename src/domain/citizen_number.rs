@@ -12,7 +12,7 @@ use chrono::{Datelike, NaiveDate};
 use super::credit_code::{CreditCodeError, credit_code};
 use super::period::date_from_number;
 use super::scheme::Payees;
-use super::text::{fold_width, mask_middle, without_blanks};
+use super::text::{folded, mask_middle};
 
 /// A number that passed every check, in its 18-character form where one exists.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,7 +115,7 @@ impl CitizenNumber {
     /// # Errors
     /// The rule that is broken, with what was found and what was expected.
     pub fn parse(text: &str, today: NaiveDate) -> Result<CitizenNumber, CitizenNumberError> {
-        let number = without_blanks(&fold_width(text)).to_ascii_uppercase();
+        let number = folded(text).to_ascii_uppercase();
         if number.is_empty() {
             return Err(CitizenNumberError::Missing);
         }

@@ -2,7 +2,7 @@
 //! department, one for the kind of unit, six digits of area, nine of the organisation, one check
 //! character. Letters that look like digits (I O S V Z) do not occur.
 
-use super::text::{fold_width, without_blanks};
+use super::text::folded;
 
 /// The characters in the order of their values.
 const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
@@ -55,7 +55,7 @@ impl CreditCodeError {
 /// # Errors
 /// The rule that is broken, with what was found and what was expected.
 pub fn credit_code(text: &str) -> Result<String, CreditCodeError> {
-    let code = without_blanks(&fold_width(text)).to_ascii_uppercase();
+    let code = folded(text).to_ascii_uppercase();
     if code.is_empty() {
         return Err(CreditCodeError::Missing);
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::text::{fold_width, without_blanks};
+use super::text::folded;
 
 /// A document number with its brackets normalised.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ impl DocumentNumber {
     /// # Errors
     /// When issuer, four-digit year or serial number is missing.
     pub fn parse(text: &str) -> Result<DocumentNumber, DocumentNumberError> {
-        let even: String = without_blanks(&fold_width(text))
+        let even: String = folded(text)
             .chars()
             .map(|c| match c {
                 '[' | '【' | '〔' | '(' | '{' | '「' | '〖' => '〔',

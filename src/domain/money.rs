@@ -7,7 +7,7 @@ use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
-use super::text::{fold_width, without_blanks};
+use super::text::folded;
 
 /// An amount in fen. May be negative (a reversal, a difference).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl Money {
     /// misplaced separators, or is beyond the limit. Nothing is ever rounded or guessed.
     pub fn parse(text: &str) -> Result<Money, MoneyError> {
         let shown = || text.trim().to_string();
-        let folded = without_blanks(&fold_width(text));
+        let folded = folded(text);
         let folded = folded.strip_suffix('元').unwrap_or(&folded);
         let folded = folded.strip_prefix(['¥', '￥']).unwrap_or(folded);
         let (negative, digits) = match folded.strip_prefix('-') {

@@ -263,18 +263,6 @@ impl FrozenDigest {
     }
 }
 
-/// [`FrozenDigest`] of payments that are at hand.
-pub fn frozen_digest<'a>(payments: impl IntoIterator<Item = &'a Payment>, offsets: &[Entry]) -> String {
-    let mut digest = FrozenDigest::default();
-    let mut line = String::new();
-    for payment in payments {
-        line.clear();
-        payment.frozen_form(&mut line);
-        digest.0.update(line.as_bytes());
-    }
-    digest.finish(offsets)
-}
-
 /// The part of one claim that one payment covers, with how it was worked out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cover {
@@ -408,6 +396,18 @@ impl PaymentState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// [`FrozenDigest`] of payments that are at hand.
+    fn frozen_digest<'a>(payments: impl IntoIterator<Item = &'a Payment>, offsets: &[Entry]) -> String {
+        let mut digest = FrozenDigest::default();
+        let mut line = String::new();
+        for payment in payments {
+            line.clear();
+            payment.frozen_form(&mut line);
+            digest.0.update(line.as_bytes());
+        }
+        digest.finish(offsets)
+    }
 
     #[test]
     fn references_are_read_back_exactly() {

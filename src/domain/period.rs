@@ -8,7 +8,7 @@ use std::str::FromStr;
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::text::{fold_width, without_blanks};
+use super::text::folded;
 
 /// A calendar month. Stored as `yyyymm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,7 +108,7 @@ impl FromStr for Period {
 
     /// Accepts `2026-01`, `202601`, `2026/1`, `2026.01`, `2026年1月`, and a full date's month.
     fn from_str(text: &str) -> Result<Period, PeriodError> {
-        let folded = without_blanks(&fold_width(text));
+        let folded = folded(text);
         let parts: Vec<&str> = folded.split(['-', '/', '.', '年', '月', '日']).filter(|p| !p.is_empty()).collect();
         let found = match parts.as_slice() {
             [compact] if compact.len() == 6 || compact.len() == 8 => {
@@ -195,7 +195,7 @@ pub fn date_from_number(yyyymmdd: i64) -> Option<NaiveDate> {
 
 /// A date as clerks write it: `2026-05-12`, `20260512`, `2026/5/12`, `2026.5.12`, `2026年5月12日`.
 pub fn parse_date(text: &str) -> Option<NaiveDate> {
-    let folded = without_blanks(&fold_width(text));
+    let folded = folded(text);
     if folded.len() == 8 && folded.bytes().all(|b| b.is_ascii_digit()) {
         return date_from_number(folded.parse().ok()?);
     }

@@ -93,7 +93,7 @@ impl PersonName {
             return Err(PersonNameError::Control { code_point: u32::from(c), position: i + 1 });
         }
         let is_latin = trimmed.chars().any(|c| c.is_ascii_alphabetic());
-        let unspaced = if is_latin { trimmed.to_string() } else { without_blanks(trimmed) };
+        let unspaced = if is_latin { trimmed.into() } else { without_blanks(trimmed) };
         let name: String = unspaced
             .chars()
             .map(|c| {
@@ -152,7 +152,7 @@ fn is_sign(c: char) -> bool {
 /// how a name in a bank's answer is compared with ours.
 pub fn same_name(a: &str, b: &str) -> bool {
     let even = |text: &str| {
-        without_blanks(&super::text::fold_width(text))
+        super::text::folded(text)
             .chars()
             .map(|c| if LOOK_ALIKES.contains(&c) { SEPARATOR } else { c.to_ascii_uppercase() })
             .collect::<String>()

@@ -1,12 +1,14 @@
 //! Folding of the look-alike characters that keyboards and spreadsheets put into numbers.
 
+use std::borrow::Cow;
+
 /// Full-width forms (U+FF01…U+FF5E) to ASCII, the ideographic and no-break space to a blank.
 ///
 /// Rosters typed with a Chinese input method hold `６５２８２７` and `Ｘ`; they mean the same.
-pub fn fold_width(text: &str) -> String {
+pub fn fold_width(text: &str) -> Cow<'_, str> {
     // Nearly every number is so.
     if text.is_ascii() {
-        return text.to_string();
+        return text.into();
     }
     text.chars()
         .map(|c| match c {
@@ -14,16 +16,30 @@ pub fn fold_width(text: &str) -> String {
             '\u{3000}' | '\u{00A0}' => ' ',
             other => other,
         })
-        .collect()
+        .collect::<String>()
+        .into()
 }
 
 /// Removes every blank and the invisible marks that copying from web pages and Excel leaves behind.
-pub fn without_blanks(text: &str) -> String {
-    // Nearly every number is so.
-    if text.bytes().all(|b| b.is_ascii_graphic()) {
-        return text.to_string();
+pub fn without_blanks(text: &str) -> Cow<'_, str> {
+    // Nearly every text is so; the characters of a Chinese name are looked at, not copied.
+    if !text.contains(is_blank) {
+        return text.into();
     }
-    text.chars().filter(|c| !c.is_whitespace() && !is_invisible(*c)).collect()
+    text.replace(is_blank, "").into()
+}
+
+/// A blank, or a mark that shows nothing.
+pub fn is_blank(c: char) -> bool {
+    c.is_whitespace() || is_invisible(c)
+}
+
+/// [`without_blanks`] of [`fold_width`]: how a number or a word is compared.
+pub fn folded(text: &str) -> Cow<'_, str> {
+    match fold_width(text) {
+        Cow::Borrowed(text) => without_blanks(text),
+        Cow::Owned(text) => without_blanks(&text).into_owned().into(),
+    }
 }
 
 /// Marks that show nothing: zero-width space and joiners, byte-order mark, those that turn the

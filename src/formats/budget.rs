@@ -12,7 +12,7 @@ use crate::domain::document::DocumentNumber;
 use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::money::{Money, MoneyError};
 use crate::domain::scheme::{Expenditure, Funding, Source};
-use crate::domain::text::{fold_width, without_blanks};
+use crate::domain::text::folded;
 
 /// One appropriation of a budget file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,11 +226,11 @@ impl Reader {
         if document.is_none() {
             refuse(Column::Document, "DOCUMENT_INVALID", "机关代字〔年份〕序号号，例如 巴财社〔2025〕98号");
         }
-        let function_code = even(text(Column::Function).1);
+        let function_code = folded(text(Column::Function).1).into_owned();
         if !is_code(&function_code, &[3, 5, 7]) {
             refuse(Column::Function, "FUNCTION_CODE_INVALID", "3、5 或 7 位数字，例如 2080601");
         }
-        let economic_code = even(text(Column::Economic).1);
+        let economic_code = folded(text(Column::Economic).1).into_owned();
         if !is_code(&economic_code, &[3, 5]) {
             refuse(Column::Economic, "ECONOMIC_CODE_INVALID", "3 或 5 位数字，例如 30305");
         }
@@ -284,17 +284,13 @@ struct File {
     appropriation: Vec<Spanned<HashMap<String, Value>>>,
 }
 
-fn even(text: &str) -> String {
-    without_blanks(&fold_width(text))
-}
-
 fn is_code(text: &str, lengths: &[usize]) -> bool {
     lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// An amount in 万元 by moving the point four places in the text: exact, whatever the decimals.
 fn parse_wan(text: &str) -> Result<Money, MoneyError> {
-    let folded = even(text);
+    let folded = folded(text);
     let folded = folded.trim_end_matches('元').trim_end_matches('万');
     let (whole, fraction) = folded.split_once('.').unwrap_or((folded, ""));
     let is_fraction = fraction.bytes().all(|b| b.is_ascii_digit());

@@ -121,7 +121,7 @@ struct Fields<'l, 'a> {
 
 impl Fields<'_, '_> {
     fn text(&mut self, column: Column) -> Option<String> {
-        self.list.text(self.row, column)
+        Some(self.list.text(self.row, column)?.into_owned())
     }
 
     fn wrong<T>(&mut self, column: Column, text: &str, expected: &str) -> Option<T> {
@@ -135,7 +135,7 @@ impl Fields<'_, '_> {
     }
 
     fn account(&mut self) -> Option<String> {
-        self.list.digits(self.row, Column::Account, 0)
+        Some(self.list.digits(self.row, Column::Account, 0)?.into_owned())
     }
 
     fn date(&mut self) -> Option<NaiveDate> {

@@ -2,6 +2,7 @@
 //! are people and rows that are not, and cells that a spreadsheet may have damaged. A fault is told
 //! as severely as the list deserves: an error in the office's own list, a warning in a foreign one.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
@@ -12,7 +13,7 @@ use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::period::{Period, parse_date};
 use crate::domain::person_name::PersonName;
 use crate::domain::scheme::Payees;
-use crate::domain::text::{fold_width, mask_middle, without_blanks};
+use crate::domain::text::{fold_width, folded, mask_middle, without_blanks};
 
 /// Titles of the column with the name; the first is ours.
 pub(super) const NAME_TITLES: &[&str] = &["姓名", "人员姓名", "领取人姓名"];
@@ -160,7 +161,7 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
                 self.header.known.iter().map(|(_, _, title)| title).chain(&self.header.unknown).cloned().collect()
             } else {
                 let first = table.rows.iter().find(|row| !row.cells.is_empty());
-                first.map(|row| row.cells.iter().map(Cell::text).collect()).unwrap_or_default()
+                first.map(|row| row.cells.iter().map(|cell| cell.text().into_owned()).collect()).unwrap_or_default()
             };
             let found: Vec<String> = titles.iter().take(30).map(|text| shown(text)).collect();
             let hint = format!("缺少列：{}；列名写在前 30 行内的同一行，顺序不限", missing.join("、"));
@@ -252,14 +253,15 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
         columns.iter().any(|column| match self.cell(row, *column) {
             Cell::Number(_) | Cell::Formula(_) => true,
             cell => {
-                let text = without_blanks(&fold_width(&cell.text()));
+                let text = cell.text();
+                let text = folded(&text);
                 text.starts_with(|c: char| c.is_ascii_alphanumeric()) && digits_in(&text) >= 10
             }
         })
     }
 
     /// Text of a cell; `None` when it cannot be trusted, which is then told.
-    pub fn text(&mut self, row: &Row, column: C) -> Option<String> {
+    pub fn text<'r>(&mut self, row: &'r Row, column: C) -> Option<Cow<'r, str>> {
         match self.cell(row, column) {
             Cell::Formula(formula) => {
                 let found = format!("公式 {}", shown(&format!("={formula}")));
@@ -270,14 +272,17 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
                 self.fault(column, "CELL_ERROR", error.clone(), "数值或文字", "改正该单元格的计算错误");
                 None
             }
-            cell => Some(cell.text().trim().to_string()),
+            cell => Some(match cell.text() {
+                Cow::Borrowed(text) => text.trim().into(),
+                Cow::Owned(text) => text.trim().to_string().into(),
+            }),
         }
     }
 
     /// Text of a citizen or account number: a number cell may have lost digits.
-    pub fn digits(&mut self, row: &Row, column: C, trusted_below: usize) -> Option<String> {
+    pub fn digits<'r>(&mut self, row: &'r Row, column: C, trusted_below: usize) -> Option<Cow<'r, str>> {
         let text = self.text(row, column)?;
-        let even = without_blanks(&fold_width(&text));
+        let even = folded(&text);
         if matches!(self.cell(row, column), Cell::Number(_)) && digits_in(&even) >= trusted_below {
             let found = format!("数值单元格 {}", masked(&even));
             let hint = "表格软件只保留 15 位数字并去掉前导零；把该列设为文本后，按原件重新填写";

@@ -2,6 +2,7 @@
 //! Only the form is judged here, never the meaning. A formula is kept as a formula and a number as
 //! a number, so that the readers above can refuse what a spreadsheet has computed or damaged.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +12,7 @@ use chrono::NaiveDate;
 use rust_xlsxwriter::{Format, Workbook};
 
 use super::charset::{self, Charset, CharsetError, Unmappable};
-use crate::domain::text::{fold_width, without_blanks};
+use crate::domain::text::{folded, is_blank};
 
 const LARGEST_FILE: usize = 200 * 1024 * 1024;
 const LONGEST_LINE: usize = 1024 * 1024;
@@ -42,13 +43,13 @@ pub enum Cell {
 impl Cell {
     /// What a clerk sees; of a formula the formula.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Cow<'_, str> {
         match self {
-            Cell::Empty => String::new(),
-            Cell::Text(text) | Cell::Number(text) | Cell::Error(text) => text.clone(),
-            Cell::Date(date) => date.to_string(),
-            Cell::Formula(formula) => format!("={formula}"),
-            Cell::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_string(),
+            Cell::Empty => "".into(),
+            Cell::Text(text) | Cell::Number(text) | Cell::Error(text) => text.into(),
+            Cell::Date(date) => date.to_string().into(),
+            Cell::Formula(formula) => format!("={formula}").into(),
+            Cell::Bool(value) => if *value { "TRUE" } else { "FALSE" }.into(),
         }
     }
 
@@ -57,7 +58,7 @@ impl Cell {
     pub fn is_blank(&self) -> bool {
         match self {
             Cell::Empty => true,
-            Cell::Text(text) => without_blanks(text).is_empty(),
+            Cell::Text(text) => text.chars().all(is_blank),
             _ => false,
         }
     }
@@ -476,7 +477,7 @@ fn number_text(number: f64) -> String {
 
 /// A title as it is compared: width folded, without blanks and the `*` of required columns.
 fn title_key(text: &str) -> String {
-    without_blanks(&fold_width(text)).trim_matches('*').to_string()
+    folded(text).trim_matches('*').to_string()
 }
 
 /// The columns of a table, found by their titles.
@@ -574,14 +575,14 @@ fn csv_text(table: &Table, delimiter: char, column: usize, reasons: &HashMap<usi
             }
             let field = if i == column && reason.starts_with(['=', '+', '-', '@']) {
                 // Otherwise the spreadsheet would take it for a formula.
-                format!("'{reason}")
+                format!("'{reason}").into()
             } else if i == column {
-                reason.to_string()
+                reason.into()
             } else {
                 match row.cell(i).text() {
                     text if !row.guarded.contains(&i) => text,
-                    text if text.contains('"') => format!("'{text}"),
-                    text => format!("=\"{text}\""),
+                    text if text.contains('"') => format!("'{text}").into(),
+                    text => format!("=\"{text}\"").into(),
                 }
             };
             if field.contains([delimiter, '"', '\r', '\n']) {
@@ -641,7 +642,7 @@ mod tests {
     }
 
     fn texts(row: &Row) -> Vec<String> {
-        row.cells.iter().map(Cell::text).collect()
+        row.cells.iter().map(|cell| cell.text().into_owned()).collect()
     }
 
     fn sample_workbook() -> Vec<u8> {

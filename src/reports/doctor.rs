@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::calculation::baseline::{Claims, SentSoFar, Since};
 use crate::domain::appropriation::{Appropriation, Draw, PostingKind, split_over_draws};
 use crate::domain::money::Money;
-use crate::domain::payment::{Payment, PaymentState, frozen_digest};
+use crate::domain::payment::{FrozenDigest, PaymentState};
 use crate::domain::recovery::{Entry, EntryKind, EntryState};
 use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
@@ -16,7 +16,7 @@ use crate::storage::audit_event;
 use crate::storage::cover::{MonthSum, Recount, WronglyCovered};
 use crate::storage::engine::Tx;
 use crate::storage::error::StorageError;
-use crate::storage::payment::StoredOutcome;
+use crate::storage::payment::{Page, Pages, Standing, StoredOutcome, unreadable};
 use crate::storage::payment_file::PaymentFile;
 use crate::storage::{appropriation, baseline, cover, enrolment, kept_file, month_sum, payment, recovery, run, scheme};
 
@@ -234,6 +234,19 @@ async fn kept_files(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
     Ok(result)
 }
 
+/// Sums of rows by file (0: in none) and state.
+type StateSums = HashMap<(i64, PaymentState), (i64, Money)>;
+
+/// What the payments of a run say together.
+#[derive(Default)]
+struct Seen {
+    digest: FrozenDigest,
+    count: i64,
+    total: Money,
+    covered: Money,
+    sums: StateSums,
+}
+
 /// Everything about runs, gathered in one pass.
 struct Books {
     appropriations: Vec<Appropriation>,
@@ -269,15 +282,7 @@ impl Books {
     }
 
     async fn examine_run(&mut self, tx: &mut Tx, agency: &str, run: &Run) -> Result<(), Failure> {
-        let payments = match payment::of_run(tx, agency, run).await {
-            Err(error @ StorageError::Inconsistent { .. }) => {
-                self.frozen.problems.push(format!("{}: {error}", run.code));
-                return Ok(());
-            }
-            other => other?,
-        };
         let standing = payment::Standing::of(tx, agency, run).await?;
-        let covered: Money = payments.iter().flat_map(|p| &p.covers).map(|c| c.amount).sum();
         let offsets = recovery::offsets_of_run(tx, agency, run).await?;
         let draws = appropriation::draws(tx, agency, run.periods.last.number(), run.no).await?;
         self.totals.examined += 1;
@@ -287,8 +292,19 @@ impl Books {
             self.totals.problems.push(format!("{}: 批次抵扣 {kept} 元，抵扣记录 {found} 元", run.code));
         }
         self.recount_offsets(run, &offsets, &draws);
-        let total: Money = payments.iter().map(|p| p.amount).sum();
-        if total != run.total || covered != run.total || i64::try_from(payments.len()).ok() != Some(run.payments) {
+        let mut seen = Seen::default();
+        let mut pages = Pages::of(agency, run, payment::ALL_LINES);
+        while let Some(page) = pages.next(tx).await? {
+            match self.examine_page(run, &page, &standing, &draws, &mut seen) {
+                Err(error @ StorageError::Inconsistent { .. }) => {
+                    self.frozen.problems.push(format!("{}: {error}", run.code));
+                    return Ok(());
+                }
+                other => other?,
+            }
+        }
+        let Seen { digest, count, total, covered, sums } = seen;
+        if total != run.total || covered != run.total || count != run.payments {
             self.totals.problems.push(format!(
                 "{}: 批次 {} 元，明细 {} 元，覆盖 {} 元",
                 run.code,
@@ -299,18 +315,36 @@ impl Books {
         }
         if let Some(expected) = run.state.digest() {
             self.frozen.examined += 1;
-            if frozen_digest(&payments, &offsets) != expected {
+            if digest.finish(&offsets) != expected {
                 self.frozen.problems.push(format!("{}: 明细与提交时的摘要不符", run.code));
             }
         }
-        let mut sums: HashMap<(i64, PaymentState), (i64, Money)> = HashMap::new();
-        for payment in &payments {
-            let file = standing.file(payment.line_no);
-            let Some(state) = self.state(run, payment, file, standing.outcomes(payment.line_no)) else { continue };
-            let sum = sums.entry((file.map_or(0, |f| f.file_no), state)).or_default();
+        self.examine_files(run, standing.files(), &sums);
+        Ok(())
+    }
+
+    fn examine_page(
+        &mut self,
+        run: &Run,
+        page: &Page,
+        standing: &Standing,
+        draws: &[Draw],
+        seen: &mut Seen,
+    ) -> Result<(), StorageError> {
+        for line in page.lines()? {
+            line.payee().map_err(unreadable)?;
+            for cover in line.covers() {
+                seen.covered += cover.map_err(unreadable)?.amount;
+            }
+            seen.digest.line(&line);
+            seen.count += 1;
+            seen.total += line.amount;
+            let file = standing.file(line.line_no);
+            let Some(state) = self.state(run, line.line_no, file, standing.outcomes(line.line_no)) else { continue };
+            let sum = seen.sums.entry((file.map_or(0, |f| f.file_no), state)).or_default();
             sum.0 += 1;
-            sum.1 += payment.amount;
-            for (appropriation_no, part) in split_over_draws(&draws, payment.offset, payment.amount) {
+            sum.1 += line.amount;
+            for (appropriation_no, part) in split_over_draws(draws, line.offset, line.amount) {
                 let books = self.recounted.entry(appropriation_no).or_default();
                 match state {
                     PaymentState::Approved | PaymentState::Sent => books.0 += part,
@@ -319,7 +353,6 @@ impl Books {
                 }
             }
         }
-        self.examine_files(run, standing.files(), &sums);
         Ok(())
     }
 
@@ -342,7 +375,7 @@ impl Books {
     fn state(
         &mut self,
         run: &Run,
-        payment: &Payment,
+        line_no: i64,
         file: Option<&PaymentFile>,
         rows: &[StoredOutcome],
     ) -> Option<PaymentState> {
@@ -359,7 +392,7 @@ impl Books {
                     Some(f) if f.is_answered() && !told => PaymentState::Credited,
                     Some(_) => PaymentState::Sent,
                     None => {
-                        self.states.problems.push(format!("{} 第 {} 笔不在任何文件里", run.code, payment.line_no));
+                        self.states.problems.push(format!("{} 第 {} 笔不在任何文件里", run.code, line_no));
                         return None;
                     }
                 }
@@ -368,8 +401,7 @@ impl Books {
         for row in rows {
             let next = row.kind().ok().and_then(|kind| state.after(kind).ok());
             let Some(next) = next else {
-                let words =
-                    format!("{} 第 {} 笔: {} 之后不能是 {}", run.code, payment.line_no, state.title(), row.kind);
+                let words = format!("{} 第 {} 笔: {} 之后不能是 {}", run.code, line_no, state.title(), row.kind);
                 self.states.problems.push(words);
                 return None;
             };
@@ -378,7 +410,7 @@ impl Books {
         Some(state)
     }
 
-    fn examine_files(&mut self, run: &Run, files: &[PaymentFile], sums: &HashMap<(i64, PaymentState), (i64, Money)>) {
+    fn examine_files(&mut self, run: &Run, files: &[PaymentFile], sums: &StateSums) {
         if run.state.issued().is_none() {
             return;
         }

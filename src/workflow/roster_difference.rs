@@ -156,9 +156,13 @@ impl<'a> Plan<'a> {
     }
 
     pub fn summary(&self, roster: &Roster, in_force: &[Enrolment]) -> Imported {
-        let mut in_file: HashSet<&str> = roster.rows.iter().map(|r| r.citizen_number.as_str()).collect();
-        // Whose row is refused is in the file all the same, even if only the account can be read.
-        in_file.extend(roster.refused.values().flatten().map(String::as_str));
+        let mut in_file: HashSet<&str> = HashSet::new();
+        // Nobody is missing from a first roster.
+        if !in_force.is_empty() {
+            in_file.extend(roster.rows.iter().map(|r| r.citizen_number.as_str()));
+            // Whose row is refused is in the file all the same, even if only the account can be read.
+            in_file.extend(roster.refused.values().flatten().map(String::as_str));
+        }
         let is_told =
             |e: &Enrolment| in_file.contains(e.citizen_number.as_str()) || in_file.contains(e.account.number.as_str());
         // A file of what was given back was never meant to hold the others.

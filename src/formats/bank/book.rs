@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::domain::bank::{Bank, BankBook, Layout, Reason, ReasonClass};
-use crate::domain::text::{fold_width, without_blanks};
+use crate::domain::text::folded;
 
 const NEUTRAL: &str = include_str!("../../../config/banks/neutral.toml");
 
@@ -136,11 +136,10 @@ pub fn parse_bank_file(text: &str) -> Result<(Layout, Vec<Bank>), BankFileError>
 /// Aliases are kept in the folded form in which `BankBook::find` looks them up; a name that folds
 /// to something else (full-width brackets) is an alias of itself.
 fn bank(entry: BankEntry, layout: &str) -> Bank {
-    let fold = |text: &str| without_blanks(&fold_width(text));
-    let mut aliases: Vec<String> = entry.aliases.iter().map(|a| fold(a)).collect();
-    let folded_name = fold(&entry.name);
+    let mut aliases: Vec<String> = entry.aliases.iter().map(|a| folded(a).into_owned()).collect();
+    let folded_name = folded(&entry.name);
     if folded_name != entry.name {
-        aliases.push(folded_name);
+        aliases.push(folded_name.into_owned());
     }
     Bank {
         code: entry.code.trim().to_string(),

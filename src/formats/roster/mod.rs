@@ -23,7 +23,7 @@ use crate::domain::money::Money;
 use crate::domain::period::{Period, parse_date};
 use crate::domain::person_name::same_name;
 use crate::domain::scheme::{AmountRule, Payees, Scheme, StartMonth};
-use crate::domain::text::{fold_width, without_blanks};
+use crate::domain::text::{folded, without_blanks};
 
 /// What a row is judged by.
 #[derive(Debug, Clone, Copy)]
@@ -247,8 +247,8 @@ impl<'a> Reader<'a> {
         }
         let retired_on = self.retired_on(row, citizen_number.as_ref());
         let certified_on = self.certified_on(row);
-        let [former_unit, phone, note] =
-            [Column::FormerUnit, Column::Phone, Column::Note].map(|c| self.list.text(row, c).unwrap_or_default());
+        let [former_unit, phone, note] = [Column::FormerUnit, Column::Phone, Column::Note]
+            .map(|c| self.list.text(row, c).unwrap_or_default().into_owned());
         let status = self.status(row);
         let stop = self.stop(row, status, first_day.or(first.map(Period::first_day)), last);
         let suspension = self.suspension(row, status);
@@ -262,7 +262,7 @@ impl<'a> Reader<'a> {
             citizen_number: citizen_number?,
             name: name?,
             account: Account { bank_code: bank?.code.clone(), number: number?, holder: holder? },
-            holder_relation,
+            holder_relation: holder_relation.into_owned(),
             category: category?,
             amount: amount.filter(|_| self.is_individual()),
             first: first?,
@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
         let number = match CitizenNumber::parse_for(self.context.scheme.payees, &text, self.context.today) {
             Ok(number) => number,
             Err(error) => {
-                let digits = without_blanks(&fold_width(&text));
+                let digits = folded(&text);
                 let length = digits.len();
                 // A shorter number is more likely a citizen number with digits missing.
                 let is_card_length =
@@ -330,7 +330,7 @@ impl<'a> Reader<'a> {
     ) -> Option<AccountNumber> {
         let text = self.list.digits(row, Column::Account, 0)?;
         // Fifteen digits are too easily both a passbook and an old citizen number.
-        let even = without_blanks(&fold_width(&text));
+        let even = folded(&text);
         // Any account may be a credit code by accident, if it has no letter.
         let could_be_number = even.len() == 18 && !(self.is_of_units() && digits_in(&even) == 18);
         if could_be_number && CitizenNumber::parse_for(self.context.scheme.payees, &even, self.context.today).is_ok() {
@@ -405,11 +405,12 @@ impl<'a> Reader<'a> {
             return Some(String::new());
         }
         if self.is_individual() {
-            return self.list.text(row, Column::Category);
+            return Some(self.list.text(row, Column::Category)?.into_owned());
         }
-        let text = without_blanks(&self.list.text(row, Column::Category)?);
-        if known.contains(&text.as_str()) {
-            return Some(text);
+        let text = self.list.text(row, Column::Category)?;
+        let text = without_blanks(&text);
+        if known.contains(&&*text) {
+            return Some(text.into_owned());
         }
         let found = quoted(&text);
         self.list.fault(Column::Category, "CATEGORY_UNKNOWN", found, &known.join("、"), "按补贴项目的人员类别填写");
@@ -436,8 +437,8 @@ impl<'a> Reader<'a> {
         if self.list.cell(row, Column::Status).is_blank() {
             return None;
         }
-        let text = without_blanks(&self.list.text(row, Column::Status)?);
-        match text.as_str() {
+        let text = self.list.text(row, Column::Status)?;
+        match &*without_blanks(&text) {
             "正常" | "正常发放" | "正常享受" | "在发" => Some(Status::Paid),
             "暂停" | "已暂停" | "暂停发放" => Some(Status::Suspended),
             "停发" | "已停发" | "停止发放" | "终止" | "已终止" | "待遇终止" => Some(Status::Stopped),
@@ -498,7 +499,8 @@ impl<'a> Reader<'a> {
         if self.list.cell(row, Column::StopReason).is_blank() {
             return None;
         }
-        let text = without_blanks(&self.list.text(row, Column::StopReason)?);
+        let text = self.list.text(row, Column::StopReason)?;
+        let text = without_blanks(&text);
         let reason = StopReason::parse(&text).filter(|reason| *reason != StopReason::Roster);
         if reason.is_none() {
             let found = quoted(&text);
@@ -528,7 +530,7 @@ impl<'a> Reader<'a> {
             let found = format!("正常，而自 {from} 起暂停");
             self.list.fault(Column::Status, "STATUS_DIFFERS", found, "暂停", "已恢复的，清空暂停起始月和暂停原因");
         }
-        Some(Suspension { from, reason })
+        Some(Suspension { from, reason: reason.into_owned() })
     }
 
     /// A month is the first one owed; a day is that of the entitlement, which may be owed from the next month.
@@ -659,7 +661,7 @@ fn stop_reasons() -> String {
 
 /// A count of people: `200`, `200人`, `共200人`, `(200人)`.
 fn count_in(text: &str) -> Option<usize> {
-    let even = without_blanks(&fold_width(text));
+    let even = folded(text);
     let even = even.trim_matches(|c| "合总共计:()人数名".contains(c));
     even.bytes().all(|b| b.is_ascii_digit()).then(|| even.parse().ok()).flatten()
 }

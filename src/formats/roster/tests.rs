@@ -370,8 +370,15 @@ fn units_are_paid_by_their_credit_code() {
 /// A template filled in with these cells by title, read again.
 fn filled(scheme: &Scheme, cells: &[(&str, String)]) -> Roster {
     let table = read_table("x", &template(scheme).unwrap(), None).unwrap();
-    let titles: Vec<String> =
-        table.rows.iter().find(|row| row.number == 2).unwrap().cells.iter().map(Cell::text).collect();
+    let titles: Vec<String> = table
+        .rows
+        .iter()
+        .find(|row| row.number == 2)
+        .unwrap()
+        .cells
+        .iter()
+        .map(|cell| cell.text().into_owned())
+        .collect();
     let value = |title: &String| cells.iter().find(|(known, _)| known == title).map_or("", |(_, value)| value);
     for (title, _) in cells {
         assert!(titles.iter().any(|known| known == title), "no {title} in {titles:?}");
