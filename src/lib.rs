@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod failure;
 pub mod formats;
 pub mod office;
+pub mod progress;
 pub mod reports;
 pub mod storage;
 pub mod training;

@@ -12,6 +12,7 @@ use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
 use crate::formats::calendar;
 use crate::formats::scheme::parse_scheme;
+use crate::progress::Progress;
 use crate::storage;
 use crate::storage::engine::{Database, Tx};
 
@@ -36,6 +37,8 @@ pub struct Office {
     pub on: Option<NaiveDate>,
     /// Who acts; default the administrator that `init` registered.
     pub acting: Option<String>,
+    /// Where long steps tell how far they are; nowhere by default.
+    pub progress: Progress,
 }
 
 /// What the office decides for itself; the configuration file says it.
@@ -95,6 +98,7 @@ impl Office {
             clock,
             on: None,
             acting: None,
+            progress: Progress::default(),
         })
     }
 

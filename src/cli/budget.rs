@@ -77,7 +77,7 @@ pub fn charset_argument(text: &str) -> Result<Charset, String> {
 }
 
 fn money_argument(text: &str) -> Result<Money, String> {
-    Money::parse(text).map_err(|e| e.to_string())
+    Money::parse_total(text).map_err(|e| e.to_string())
 }
 
 pub async fn run(command: Command, desk: &Desk) -> Answer {

@@ -36,6 +36,7 @@ use crate::clock::Clock;
 use crate::domain::period::{Period, PeriodRange, parse_date};
 use crate::failure::Failure;
 use crate::office::Office;
+use crate::progress::Progress;
 use crate::storage::engine::Database;
 use config::Config;
 use output::Output;
@@ -162,6 +163,9 @@ impl Cli {
                 office.settings = config.settings;
                 office.on = self.on;
                 office.acting = self.acting;
+                if !out.json {
+                    office.progress = Progress::on_terminal();
+                }
                 let answer = at_desk(command, &Desk { office, out }).await;
                 database.close().await;
                 answer

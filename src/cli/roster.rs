@@ -98,8 +98,8 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
                 Ok(imported) => {
                     // Told first: should the file not be writable, the reasons are on the screen.
                     print(desk, &imported, &name, dry_run);
+                    tell_rejects(desk, write_rejects(rejects.as_deref(), imported.rejects.as_deref())?);
                     if imported.rejected > 0 {
-                        tell_rejects(desk, write_rejects(rejects.as_deref(), imported.rejects.as_deref())?);
                         return Ok(exit_code::REFUSED);
                     }
                 }

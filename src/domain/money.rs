@@ -29,7 +29,7 @@ pub enum MoneyError {
     /// Thousands separators that do not stand every three digits: perhaps a decimal comma.
     #[error("“{0}”的千位分隔符位置不对")]
     Separators(String),
-    /// Larger than any appropriation could be (10 billion 元).
+    /// Larger than a payment, or than an appropriation, could be.
     #[error("“{0}”超出金额上限")]
     TooLarge(String),
 }
@@ -38,9 +38,11 @@ impl Money {
     /// Nothing.
     pub const ZERO: Money = Money(0);
 
-    /// Largest magnitude accepted from a text: 10,000,000,000.00 元. Sums of such amounts over
-    /// any roster stay far inside `i64`.
+    /// Largest magnitude of what is paid to one: 10,000,000,000.00 元. Sums over any roster stay inside `i64`.
     const LARGEST_FEN: i64 = 1_000_000_000_000;
+
+    /// Largest magnitude of a total: 10,000,000,000,000.00 元, more than a nation pays in a year.
+    const LARGEST_TOTAL_FEN: i64 = 1_000_000_000_000_000;
 
     /// Reads an amount in 元 as banks and clerks write it: `120`, `120.00`, `.01`, `1,234.00`,
     /// `0.01元`, `１２０`, with blanks around. (Each form was found in a real bank's answer.)
@@ -49,6 +51,18 @@ impl Money {
     /// When the text is empty, has another character, more than two decimals that are not zero,
     /// misplaced separators, or is beyond the limit. Nothing is ever rounded or guessed.
     pub fn parse(text: &str) -> Result<Money, MoneyError> {
+        Self::parse_up_to(text, Self::LARGEST_FEN)
+    }
+
+    /// The same for what many are paid together: a total, an appropriation.
+    ///
+    /// # Errors
+    /// As [`Money::parse`], with a limit a thousand times as high.
+    pub fn parse_total(text: &str) -> Result<Money, MoneyError> {
+        Self::parse_up_to(text, Self::LARGEST_TOTAL_FEN)
+    }
+
+    fn parse_up_to(text: &str, largest_fen: i64) -> Result<Money, MoneyError> {
         let shown = || text.trim().to_string();
         let folded = folded(text);
         let folded = folded.strip_suffix('元').unwrap_or(&folded);
@@ -77,7 +91,7 @@ impl Money {
         let fen = yuan
             .checked_mul(100)
             .and_then(|f| f.checked_add(cents))
-            .filter(|f| *f <= Self::LARGEST_FEN)
+            .filter(|f| *f <= largest_fen)
             .ok_or_else(|| MoneyError::TooLarge(shown()))?;
         Ok(Money(if negative { -fen } else { fen }))
     }
@@ -253,6 +267,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_many_are_paid_together_may_be_a_thousand_times_as_much_as_what_one_is() {
+        let (million_pensioners, too_much) = ("42000000000.00", "10000000000000.01");
+        assert_eq!(Money::parse_total(million_pensioners), Ok(Money(4_200_000_000_000)));
+        assert_eq!(Money::parse(million_pensioners), Err(MoneyError::TooLarge(million_pensioners.into())));
+        assert_eq!(Money::parse_total("10000000000000.00"), Ok(Money(1_000_000_000_000_000)));
+        assert_eq!(Money::parse_total(too_much), Err(MoneyError::TooLarge(too_much.into())));
+    }
 
     #[test]
     fn amounts_as_banks_write_them() {

@@ -244,7 +244,7 @@ impl Reader {
         }
         let is_wan = fields.fields.iter().any(|(c, _, _)| *c == Column::Wan);
         let unit = if is_wan { Column::Wan } else { Column::Yuan };
-        let amount = if is_wan { parse_wan(text(unit).1) } else { Money::parse(text(unit).1) };
+        let amount = if is_wan { parse_wan(text(unit).1) } else { Money::parse_total(text(unit).1) };
         let amount = amount.ok().filter(|amount| *amount > Money::ZERO);
         if amount.is_none() {
             refuse(unit, "AMOUNT_INVALID", "大于 0 的金额，精确到分，例如 289000.00 元或 28.9 万元");
@@ -295,12 +295,12 @@ fn parse_wan(text: &str) -> Result<Money, MoneyError> {
     let (whole, fraction) = folded.split_once('.').unwrap_or((folded, ""));
     let is_fraction = fraction.bytes().all(|b| b.is_ascii_digit());
     if !is_fraction || whole.is_empty() {
-        return Money::parse(if is_fraction && !fraction.is_empty() { "." } else { folded });
+        return Money::parse_total(if is_fraction && !fraction.is_empty() { "." } else { folded });
     }
-    Money::parse(whole)?;
+    Money::parse_total(whole)?;
     let padded = format!("{fraction:0<4}");
     let (thousands, rest) = padded.split_at(4);
-    Money::parse(&format!("{}{thousands}.{rest}", whole.replace(',', "")))
+    Money::parse_total(&format!("{}{thousands}.{rest}", whole.replace(',', "")))
 }
 
 #[cfg(test)]

@@ -51,6 +51,16 @@ impl Faults {
     /// An amount above nothing.
     pub fn amount(&mut self, place: &str, text: Option<&str>) -> Option<Money> {
         let amount = self.take(place, Money::parse(text?))?;
+        self.above_nothing(place, amount)
+    }
+
+    /// What many are paid together, above nothing.
+    pub fn total(&mut self, place: &str, text: &str) -> Option<Money> {
+        let amount = self.take(place, Money::parse_total(text))?;
+        self.above_nothing(place, amount)
+    }
+
+    fn above_nothing(&mut self, place: &str, amount: Money) -> Option<Money> {
         self.need(place, (amount > Money::ZERO).then_some(amount), "应大于 0")
     }
 

@@ -12,6 +12,7 @@ use crate::domain::recovery::{Entry, EntryKind, EntryState};
 use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::office::Office;
+use crate::progress::Bar;
 use crate::storage::audit_event;
 use crate::storage::cover::{MonthSum, Recount, WronglyCovered};
 use crate::storage::engine::Tx;
@@ -49,8 +50,9 @@ pub struct Examination {
 pub async fn examine(office: &Office) -> Result<Examination, Failure> {
     let mut tx = office.read().await?;
     let agency = office.agency_code.as_str();
-    let mut books = Books::read(&mut tx, agency).await?;
+    let mut books = Books::read(&mut tx, office).await?;
     let entries = recovery::all_entries(&mut tx, agency).await?;
+    let bar = office.progress.begin("重算合计", None, "笔");
     let [never_twice, kept] = match cover::recount(&mut tx, agency, &books.runs).await {
         Ok(counted) => {
             let kept = kept(&mut tx, office, &books.runs, &counted).await?;
@@ -64,6 +66,7 @@ pub async fn examine(office: &Office) -> Result<Examination, Failure> {
         }
         Err(error) => return Err(error.into()),
     };
+    drop(bar);
     let checks = vec![
         audit_chain(&mut tx, agency).await?,
         books.postings(&mut tx, agency).await?,
@@ -260,7 +263,8 @@ struct Books {
 }
 
 impl Books {
-    async fn read(tx: &mut Tx, agency: &str) -> Result<Books, Failure> {
+    async fn read(tx: &mut Tx, office: &Office) -> Result<Books, Failure> {
+        let agency = office.agency_code.as_str();
         let mut books = Books {
             appropriations: appropriation::list(tx, agency).await?,
             runs: run::list(tx, agency, None).await?,
@@ -270,8 +274,10 @@ impl Books {
             states: check("STATES", "批次和明细的状态合法"),
             recounted: BTreeMap::new(),
         };
+        let all: i64 = books.runs.iter().map(|r| r.payments).sum();
+        let bar = office.progress.begin("逐笔检查", usize::try_from(all).ok(), "笔");
         for run in books.runs.clone() {
-            books.examine_run(tx, agency, &run).await?;
+            books.examine_run(tx, agency, &run, &bar).await?;
         }
         for entry in recovery::all_entries(tx, agency).await? {
             if let (true, EntryState::Booked, Some(source)) = (entry.recovers(), entry.state, entry.source) {
@@ -281,7 +287,7 @@ impl Books {
         Ok(books)
     }
 
-    async fn examine_run(&mut self, tx: &mut Tx, agency: &str, run: &Run) -> Result<(), Failure> {
+    async fn examine_run(&mut self, tx: &mut Tx, agency: &str, run: &Run, bar: &Bar) -> Result<(), Failure> {
         let standing = payment::Standing::of(tx, agency, run).await?;
         let offsets = recovery::offsets_of_run(tx, agency, run).await?;
         let draws = appropriation::draws(tx, agency, run.periods.last.number(), run.no).await?;
@@ -295,6 +301,7 @@ impl Books {
         let mut seen = Seen::default();
         let mut pages = Pages::of(agency, run, payment::ALL_LINES);
         while let Some(page) = pages.next(tx).await? {
+            bar.advance(page.span());
             match self.examine_page(run, &page, &standing, &draws, &mut seen) {
                 Err(error @ StorageError::Inconsistent { .. }) => {
                     self.frozen.problems.push(format!("{}: {error}", run.code));

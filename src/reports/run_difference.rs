@@ -68,13 +68,16 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
     };
     // Most people are the same in both runs: of them only the amounts are looked at, of all others the whole payments.
     let mut then = HashMap::with_capacity(usize::try_from(last.payments).unwrap_or_default());
+    let bar = office.progress.begin("与上一批次比较", usize::try_from(last.payments + this.payments).ok(), "笔");
     let mut pages = Pages::of(agency, &last, payment::ALL_LINES);
     while let Some(page) = pages.next(tx).await? {
+        bar.advance(page.span());
         then.extend(page.lines()?.iter().map(|line| (line.enrolment_no, line.amount)));
     }
     let mut pages = Pages::of(agency, this, payment::ALL_LINES);
     let mut others = BTreeMap::new();
     while let Some(page) = pages.next(tx).await? {
+        bar.advance(page.span());
         for line in page.lines()? {
             let was = then.remove(&line.enrolment_no);
             if was == Some(line.amount) {

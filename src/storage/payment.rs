@@ -72,6 +72,11 @@ impl Page {
         self.first_line_no..=self.last_line_no
     }
 
+    /// How many lines it spans.
+    pub fn span(&self) -> usize {
+        usize::try_from(self.last_line_no - self.first_line_no + 1).unwrap_or_default()
+    }
+
     /// Its payments in line order.
     ///
     /// # Errors

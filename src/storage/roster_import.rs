@@ -3,12 +3,16 @@
 use super::engine::Tx;
 use super::enrolment_event::ChangeMark;
 use super::error::StorageError;
+use super::kept_file;
 use crate::domain::period::date_number;
 use crate::values;
 
 statements! {
     IMPORTED = "SELECT import_no, file_name, imported_by, imported_on FROM roster_import \
                 WHERE agency_code = $1 AND scheme_code = $2 AND digest = $3";
+    /// What was kept by the same event beside the roster.
+    GIVEN_BACK = "SELECT f.digest FROM roster_import i JOIN kept_file f ON f.agency_code = i.agency_code AND f.event_no = i.event_no \
+                  WHERE i.agency_code = $1 AND i.import_no = $2 AND f.digest <> i.digest";
     INSERT = "INSERT INTO roster_import (agency_code, import_no, scheme_code, file_name, digest, row_count, new_count, changed_count, \
                      missing_count, imported_by, imported_on, event_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 }
@@ -27,6 +31,18 @@ pub async fn imported(
     digest: &str,
 ) -> Result<Option<PastImport>, StorageError> {
     tx.fetch_optional(IMPORTED, values![agency, scheme, digest]).await
+}
+
+/// The rows that an import gave back with their reasons, if it gave back any.
+///
+/// # Errors
+/// The database's.
+pub async fn given_back(tx: &mut Tx, agency: &str, import_no: i64) -> Result<Option<Vec<u8>>, StorageError> {
+    let found: Option<(String,)> = tx.fetch_optional(GIVEN_BACK, values![agency, import_no]).await?;
+    match found {
+        None => Ok(None),
+        Some((digest,)) => kept_file::content(tx, agency, &digest).await.map(Some),
+    }
 }
 
 /// Counts of an import.

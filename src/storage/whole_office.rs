@@ -70,18 +70,20 @@ pub async fn is_empty(tx: &mut Tx) -> Result<bool, StorageError> {
     Ok(true)
 }
 
-/// Copies every row into a database that has none.
+/// Copies every row into a database that has none; `copied` is told how many more.
 ///
 /// # Errors
 /// The databases'.
-pub async fn copy(source: &mut Tx, target: &mut Tx) -> Result<(), StorageError> {
+pub async fn copy(source: &mut Tx, target: &mut Tx, copied: impl Fn(usize)) -> Result<(), StorageError> {
     let agencies = agencies(source).await?;
     for table in in_order_of_reference(tables(source).await?)? {
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         for agency in &agencies {
             let mut pages = Pages::new(source, &table, agency);
             while let Some(rows) = pages.next(source).await? {
+                let count = rows.len();
                 target.insert_rows(&table.name, &columns, rows).await?;
+                copied(count);
             }
         }
     }

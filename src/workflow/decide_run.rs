@@ -74,8 +74,10 @@ pub async fn verify_frozen(
     mut look: impl FnMut(&FrozenLine<'_>) -> Result<(), FrozenLineError>,
 ) -> Result<Frozen, Failure> {
     let (mut seen, mut count, mut total) = (FrozenDigest::default(), 0_i64, Money::ZERO);
+    let bar = step.progress.begin("核对明细", usize::try_from(run.payments).ok(), "笔");
     let mut pages = Pages::of(&step.agency, run, payment::ALL_LINES);
     while let Some(page) = pages.next(&mut step.tx).await? {
+        bar.advance(page.span());
         for line in page.lines()? {
             seen.line(&line);
             count += 1;

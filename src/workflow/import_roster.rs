@@ -72,7 +72,7 @@ pub struct Imported {
     pub rows: usize,
     /// Those of them that were refused; above nothing only where the good rows were asked for.
     pub rejected: usize,
-    /// The refused rows with their reasons, ready to be corrected.
+    /// The refused rows with their reasons, ready to be corrected; also when these bytes were imported before.
     pub rejects: Option<Vec<u8>>,
     /// Enrolled.
     pub new: usize,
@@ -143,7 +143,8 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
     {
         let on = date_from_number(on).map_or_else(|| on.to_string(), |d| d.to_string());
         let already = format!("{name} 已由 {by} 于 {on} 导入（第 {import_no} 次导入）");
-        return Ok(Imported { already: Some(already), ..Imported::default() });
+        let rejects = roster_import::given_back(&mut step.tx, &step.agency, import_no).await?;
+        return Ok(Imported { already: Some(already), rejects, ..Imported::default() });
     }
     let (table, read) = read(office, &mut step, &scheme, &input).await?;
     let plan = Plan::of(&scheme, &read.roster, read.known(), input.first, office.current_period());
@@ -326,8 +327,11 @@ async fn read(
     let table = read_table(input.file_name, input.bytes, input.charset)
         .map_err(|e| Failure::input(e.code(), format!("{}: {e}", input.file_name)))?;
     let first = input.first.unwrap_or(scheme.first);
-    let context = RosterContext { scheme, banks: &office.banks, today: step.on, first };
+    let bar = step.progress.begin("核对名册", Some(table.rows.len()), "行");
+    let context = RosterContext { scheme, banks: &office.banks, today: step.on, first, bar: &bar };
     let mut roster = parse_roster(&table, &context);
+    drop(bar);
+    let _bar = step.progress.begin("与库中名册比较", None, "人");
     let people = enrolment::people(&mut step.tx, &step.agency).await?;
     let (in_force, facts) = enrolment::of_scheme_with_facts(&mut step.tx, &step.agency, &scheme.code).await?;
     let accounts = if people.is_empty() { Vec::new() } else { enrolment::accounts(&mut step.tx, &step.agency).await? };
@@ -397,6 +401,11 @@ async fn store(
     let evidence = format!("名册 {file_name}（第 {import_no} 次导入）");
     let hits = plan.store(step, scheme, people, Some(import_no), ("名册导入", &evidence), by).await?;
     let mark = ChangeMark { by: by.0, on: step.on, event_no: step.event_no, accepted_by: by.1 };
+    // Whoever could not write it, or lost it, gets it again by importing the same file again.
+    if let Some(rejects) = &imported.rejects {
+        let name = format!("{file_name} 退回");
+        kept_file::keep(&mut step.tx, &step.agency, &name, rejects.clone(), step.event_no).await?;
+    }
     roster_import::insert(&mut step.tx, &step.agency, import_no, &scheme.code, file_name, digest, counts, mark).await?;
     let detail = json!({
         "import": import_no, "file": file_name, "digest": digest, "rows": counts.rows,

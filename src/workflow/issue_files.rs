@@ -302,6 +302,7 @@ async fn write_files(
     left_out: &HashSet<i64>,
     sums: &mut month_sum::Sums,
 ) -> Result<Vec<IssuedFile>, Failure> {
+    let bar = step.progress.begin("写支付文件", Some(sheets.iter().map(|s| s.lines.len()).sum()), "笔");
     let mut files = Vec::with_capacity(sheets.len());
     for (file_no, sheet) in (1..).zip(sheets) {
         let lines = (sheet.lines[0], sheet.lines[sheet.lines.len() - 1]);
@@ -314,6 +315,7 @@ async fn write_files(
         }
         payments.iter().try_for_each(|line| sums.send(line, file_no))?;
         files.push(write_file(step, run, sheet, file_no, &payments).await?);
+        bar.advance(sheet.lines.len());
     }
     Ok(files)
 }

@@ -83,12 +83,14 @@ async fn carry(office: &Office, mut source: Tx, actor: Actor, target: &Database)
     let mut arriving = target.write().await?;
     let outcome = if whole_office::is_empty(&mut arriving).await? {
         sign(office, &mut source, &agencies, &actor, target).await?;
-        whole_office::copy(&mut source, &mut arriving).await?;
+        let bar = office.progress.begin("复制", None, "行");
+        whole_office::copy(&mut source, &mut arriving, |rows| bar.advance(rows)).await?;
         Outcome::Copied
     } else {
         take_signatures(&mut source, &agencies, &mut arriving).await?;
         Outcome::Same
     };
+    let _bar = office.progress.begin("核对两边", None, "行");
     let survey = whole_office::survey(&mut source).await?;
     let arrived = whole_office::survey(&mut arriving).await?;
     let went_on = moved_away::first(&mut arriving).await?;

@@ -69,6 +69,7 @@ pub async fn prepare_run(
     let runs = run::list(&mut step.tx, &step.agency, Some(scheme_code)).await?;
     check_periods(&scheme, periods, kind, &runs)?;
     let moved = recovery::moved(&mut step.tx, &step.agency).await?;
+    let bar = step.progress.begin("读取名册和已付月份", None, "人");
     let (enrolments, mut books) = Books::read(office, &mut step, (&scheme, version), &runs, &moved, periods).await?;
     if enrolments.is_empty() {
         return Err(Failure::refused("EMPTY_ROSTER", format!("项目 {scheme_code} 还没有名册"))
@@ -78,9 +79,12 @@ pub async fn prepare_run(
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
     let mut debts = offset::debts(office, &mut step, scheme_code, &enrolments).await?;
     let asked_back = AskedBack::read(&mut step, moved).await?;
+    drop(bar);
+    let bar = step.progress.begin("计算应发", Some(enrolments.len()), "人");
     let mut lines: Vec<(&Enrolment, Vec<Cover>)> = Vec::with_capacity(enrolments.len());
     let (mut held, mut overpaid, mut without_case, mut offsets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for person in &enrolments {
+        bar.advance(1);
         let (sent, result) = books.payable(person, periods.last);
         overpaid.extend(result.overpaid.iter().map(|o| flag(person, *o)));
         let unasked = result.overpaid.iter().filter(|o| !asked_back.holds(person.no, o));
@@ -131,7 +135,10 @@ pub async fn prepare_run(
         sums.add(covers, 0, None);
     }
     let back_pay = back_pay(&lines, periods);
-    payment::insert(&mut step.tx, &step.agency, &run, laid_end_to_end(lines)).await?;
+    drop(bar);
+    let bar = step.progress.begin("写入发放明细", Some(lines.len()), "笔");
+    let payments = laid_end_to_end(lines).inspect(|_| bar.advance(1));
+    payment::insert(&mut step.tx, &step.agency, &run, payments).await?;
     month_sum::add(&mut step.tx, &step.agency, &run, sums).await?;
     let standing_runs = run::standing(&runs).count() + 1;
     if let Some(baseline) = books.into_baseline(&run, &enrolments) {

@@ -202,33 +202,36 @@ impl<'a> Plan<'a> {
         let first_person = counter::take(&mut step.tx, &step.agency, "beneficiary", count(strangers.len())).await?;
         let person_of: HashMap<&str, i64> =
             strangers.iter().map(|row| row.citizen_number.as_str()).zip(first_person..).collect();
-        let new_people = strangers.iter().zip(first_person..).map(|(row, no)| NewBeneficiary {
-            no,
-            citizen_number: row.citizen_number.as_str(),
-            name: &row.name,
-            former_unit: &row.former_unit,
-            retired_on: row.retired_on,
-            phone: &row.phone,
-        });
+        let bar = step.progress.begin("写入名册", Some(strangers.len() + self.new.len()), "条");
+        let new_people =
+            strangers.iter().zip(first_person..).inspect(|_| bar.advance(1)).map(|(row, no)| NewBeneficiary {
+                no,
+                citizen_number: row.citizen_number.as_str(),
+                name: &row.name,
+                former_unit: &row.former_unit,
+                retired_on: row.retired_on,
+                phone: &row.phone,
+            });
         enrolment::insert_people(&mut step.tx, &step.agency, new_people).await?;
         let first_enrolment = counter::take(&mut step.tx, &step.agency, "enrolment", count(self.new.len())).await?;
         let beneficiary_no = |row: &RosterRow| {
             let number = row.citizen_number.as_str();
             people.get(number).map(|(no, _)| *no).or_else(|| person_of.get(number).copied()).unwrap_or_default()
         };
-        let new_enrolments = self.new.iter().zip(first_enrolment..).map(|(row, no)| NewEnrolment {
-            no,
-            scheme_code: &scheme.code,
-            beneficiary_no: beneficiary_no(row),
-            category: &row.category,
-            first: row.first,
-            first_day: row.first_day,
-            last: row.last,
-            amount: row.amount.map(|monthly| (self.as_of.unwrap_or(scheme.first.max(row.first)), monthly)),
-            certified_on: row.certified_on,
-            account: &row.account,
-            holder_relation: &row.holder_relation,
-        });
+        let new_enrolments =
+            self.new.iter().zip(first_enrolment..).inspect(|_| bar.advance(1)).map(|(row, no)| NewEnrolment {
+                no,
+                scheme_code: &scheme.code,
+                beneficiary_no: beneficiary_no(row),
+                category: &row.category,
+                first: row.first,
+                first_day: row.first_day,
+                last: row.last,
+                amount: row.amount.map(|monthly| (self.as_of.unwrap_or(scheme.first.max(row.first)), monthly)),
+                certified_on: row.certified_on,
+                account: &row.account,
+                holder_relation: &row.holder_relation,
+            });
         enrolment::insert_enrolments(&mut step.tx, &step.agency, new_enrolments, import_no, mark).await?;
         let because = |row: &RosterRow, event: NewEvent| {
             // The file's own words, where it has some.

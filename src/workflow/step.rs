@@ -9,6 +9,7 @@ use crate::domain::actor::{Actor, Role, Signature};
 use crate::domain::period::{date_from_number, date_number};
 use crate::failure::{Failure, Kind};
 use crate::office::Office;
+use crate::progress::Progress;
 use crate::storage::audit_event::{self, AuditEvent};
 use crate::storage::engine::Tx;
 use crate::storage::enrolment_event::ChangeMark;
@@ -27,6 +28,8 @@ pub struct Step {
     pub event_no: i64,
     /// Business date.
     pub on: NaiveDate,
+    /// Where it tells how far it is.
+    pub progress: Progress,
     at: String,
     previous_hash: String,
     action: &'static str,
@@ -75,6 +78,7 @@ impl Step {
             actor,
             event_no,
             on: office.business_date(),
+            progress: office.progress,
             at: office.clock.instant(),
             previous_hash,
             action,

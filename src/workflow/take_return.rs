@@ -192,8 +192,10 @@ async fn take_file(
         result: Effect::default(),
     };
     let mut sent = FrozenDigest::default();
+    let bar = step.progress.begin("核对银行应答", usize::try_from(file.row_count).ok(), "笔");
     let mut pages = Pages::of(&step.agency, &run, lines);
     while let Some(page) = pages.next(&mut step.tx).await? {
+        bar.advance(page.span());
         for line in page.lines()? {
             if (lines.0..=lines.1).contains(&line.line_no) && !is_withheld(&line, &outcomes) {
                 sent.line(&line);

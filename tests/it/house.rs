@@ -5,23 +5,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Layers and root files by name, with what each may know. `cli` and `main` may know everything.
-const MAY_KNOW: [(&str, &[&str]); 13] = [
+const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("domain", &["domain"]),
     ("calculation", &["domain", "calculation"]),
-    ("formats", &["domain", "formats"]),
+    ("formats", &["domain", "formats", "progress"]),
     ("storage", &["domain", "storage"]),
     ("training", &["domain", "formats", "training"]),
     ("office", ROOT_FILE),
     ("failure", ROOT_FILE),
     ("clock", ROOT_FILE),
     ("crash", ROOT_FILE),
-    ("workflow", &["domain", "calculation", "formats", "storage", "workflow", "office", "failure", "clock", "crash"]),
-    ("reports", &["domain", "calculation", "formats", "storage", "reports", "office", "failure", "clock"]),
+    ("progress", &[]),
+    (
+        "workflow",
+        &["domain", "calculation", "formats", "storage", "workflow", "office", "failure", "clock", "crash", "progress"],
+    ),
+    ("reports", &["domain", "calculation", "formats", "storage", "reports", "office", "failure", "clock", "progress"]),
     ("exchange", &["domain", "exchange", "failure", "crash"]),
     ("lib", &[]),
 ];
 
-const ROOT_FILE: &[&str] = &["domain", "formats", "storage", "clock", "failure"];
+const ROOT_FILE: &[&str] = &["domain", "formats", "storage", "clock", "failure", "progress"];
 
 /// The story of a whole year is told with the office's own verbs.
 const STORY: (&str, &[&str]) = (

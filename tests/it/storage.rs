@@ -325,7 +325,7 @@ async fn a_copy_of_many_pages_is_the_same_everywhere() {
         let mut source = pair[0].database.read().await.unwrap();
         let mut target = pair[1].database.write().await.unwrap();
         assert!(whole_office::is_empty(&mut target).await.unwrap());
-        whole_office::copy(&mut source, &mut target).await.unwrap();
+        whole_office::copy(&mut source, &mut target, |_| ()).await.unwrap();
         assert_eq!(whole_office::survey(&mut target).await.unwrap(), first, "{:?}", pair[1].engine);
         target.commit().await.unwrap();
     }

@@ -24,6 +24,7 @@ use crate::domain::period::{Period, parse_date};
 use crate::domain::person_name::same_name;
 use crate::domain::scheme::{AmountRule, Payees, Scheme, StartMonth};
 use crate::domain::text::{folded, without_blanks};
+use crate::progress::Bar;
 
 /// What a row is judged by.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,8 @@ pub struct RosterContext<'a> {
     pub today: NaiveDate,
     /// First month owed, when the file has no such column.
     pub first: Period,
+    /// Counts the rows that were read.
+    pub bar: &'a Bar,
 }
 
 /// One person or unit of a roster; every field passed its checks.
@@ -160,6 +163,7 @@ pub fn parse_roster(table: &Table, context: &RosterContext) -> Roster {
     if reader.list.check_header(table, &required(context.scheme)) {
         for (row, line) in reader.list.lines(table, &[Column::Number, Column::Account]) {
             reader.list.begin(row);
+            context.bar.advance(1);
             match line {
                 Line::Total(rest) => reader.check_total(row, &rest, data_rows),
                 Line::Person { after } => {
@@ -217,7 +221,7 @@ impl<'a> Reader<'a> {
             cell => cell.text(),
         };
         // A formula that went through a reject file comes back as text.
-        if let (Ok(total), Some(sum)) = (Money::parse(&text), self.monthly_sum)
+        if let (Ok(total), Some(sum)) = (Money::parse_total(&text), self.monthly_sum)
             && !text.starts_with('=')
             && total != sum
         {

@@ -8,6 +8,7 @@ use crate::domain::credit_code;
 use crate::domain::scheme::{BackPay, Certification, Release, Standard};
 use crate::formats::list::tests::citizen;
 use crate::formats::table::read_table;
+use crate::progress::Bar;
 
 const HEADER: &str = "姓名,身份证号,一卡通账号,开户行";
 
@@ -50,7 +51,10 @@ fn card(serial: u32) -> String {
 fn read_by(scheme: &Scheme, bytes: &[u8]) -> Roster {
     let table = read_table("名册.csv", bytes, None).unwrap();
     let first = "2026-03".parse().unwrap();
-    parse_roster(&table, &RosterContext { scheme, banks: &banks(), today: day("2026-01-15"), first })
+    parse_roster(
+        &table,
+        &RosterContext { scheme, banks: &banks(), today: day("2026-01-15"), first, bar: &Bar::default() },
+    )
 }
 
 fn read(text: &str) -> Roster {
@@ -485,7 +489,7 @@ proptest! {
             let scheme = scheme(vec![standard("", "2026-01", None, 120)]);
             let first = "2026-03".parse().unwrap();
             let banks = banks();
-            let roster = parse_roster(&table, &RosterContext { scheme: &scheme, banks: &banks, today: day("2026-01-15"), first });
+            let roster = parse_roster(&table, &RosterContext { scheme: &scheme, banks: &banks, today: day("2026-01-15"), first, bar: &Bar::default() });
             prop_assert_eq!(roster.rows.len() <= roster.data_rows, true);
         }
     }

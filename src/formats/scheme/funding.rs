@@ -43,7 +43,7 @@ pub fn funding(table: &AppropriationTable, number: usize, faults: &mut Faults) -
     let place = |what: &str| format!("第 {number} 个 [[appropriation]] {what}");
     let year = faults.number(&place("年度"), Some(table.year), 2000, 2199);
     let document = faults.document(&place("指标文号"), Some(&table.document));
-    let amount = faults.amount(&place("金额"), Some(&table.amount));
+    let amount = faults.total(&place("金额"), &table.amount);
     let source = faults.need(
         &place("资金来源"),
         Source::parse(&table.source),

@@ -118,6 +118,10 @@ fn good_rows_are_accepted_only_with_a_file_for_the_bad_ones() {
     assert_eq!(answer["findings"][0]["code"], "MONTH_INVALID");
     let back = std::fs::read_to_string(desk.path("rejects.csv")).unwrap();
     assert!(!back.contains(&rows[0]) && back.contains(&bad), "{back}");
+    std::fs::remove_file(desk.path("rejects.csv")).unwrap();
+    let again = [&import[..], &["--rejects", "rejects.csv"]].concat();
+    desk.changes_nothing(|| desk.as_(MAKER, &again)).done().says("没有任何改动").says("带退回原因的原表");
+    assert_eq!(std::fs::read_to_string(desk.path("rejects.csv")).unwrap(), back, "what was lost is written again");
     desk.put("mended.csv", back.replacen("2026-00", "2026-01", 1));
     desk.as_(MAKER, &["roster", "import", "mended.csv", "--scheme", CODE]).done().says("文件中没有 0");
 }

@@ -223,7 +223,7 @@ async fn a_move_that_is_dropped_before_its_commit_leaves_an_empty_place() {
             let Some(home) = TestDatabase::create(engine).await else { continue };
             let mut source = office.home.database.read().await.unwrap();
             let mut target = home.database.write().await.unwrap();
-            whole_office::copy(&mut source, &mut target).await.unwrap();
+            whole_office::copy(&mut source, &mut target, |_| ()).await.unwrap();
             let there = whole_office::survey(&mut target).await.unwrap();
             assert_eq!(whole_office::survey(&mut source).await.unwrap(), there);
             assert!(there.rows() > 10 && !whole_office::is_empty(&mut target).await.unwrap());

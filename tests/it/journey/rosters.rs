@@ -333,7 +333,7 @@ async fn the_good_rows_take_effect_and_the_bad_ones_come_back() {
             fafang::workflow::import_roster::import_roster(&maker, input).await
         };
         office.changes_nothing(import(&bytes, false)).await.unwrap_err();
-        let counts = "beneficiary +2, enrolment +2, kept_file +1, roster_import +1";
+        let counts = "beneficiary +2, enrolment +2, kept_file +2, roster_import +1";
         let imported = office.changes(counts, import(&bytes, true)).await.unwrap();
         assert_eq!((imported.rows, imported.accepted(), imported.rejected), (6, 3, 3));
         // The person in force whose row is bad is neither changed nor missing.
@@ -347,6 +347,8 @@ async fn the_good_rows_take_effect_and_the_bad_ones_come_back() {
             office.ask("SELECT detail FROM audit_event ORDER BY event_no DESC LIMIT 1", vec![]).await;
         assert!(detail[0].0.contains("\"accepted\":3") && detail[0].0.contains("\"rejected\":3"), "{detail:?}");
         let rejects = String::from_utf8(imported.rejects.unwrap()).unwrap();
+        let again = office.changes_nothing(import(&bytes, true)).await.unwrap();
+        assert!(again.already.is_some() && again.rejects.unwrap() == rejects.as_bytes(), "given back once more");
         let widths: Vec<usize> = rejects.lines().map(|line| line.matches(',').count()).collect();
         assert_eq!(widths, [8; 4], "titles and three rows, all of one width: {rejects}");
         // Corrected, it brings the new ones; the others were never meant to be in it.

@@ -435,6 +435,7 @@ async fn sixteen_workers_race_through_three_hundred_centres() {
         clock: Clock::Fixed("2026-02-05T02:00:00Z".parse().unwrap()),
         on: Some(day("2026-02-15")),
         acting: None,
+        progress: fafang::progress::Progress::default(),
     };
     let url = home.url.as_str();
     thread::scope(|scope| {
