@@ -1,10 +1,10 @@
-//! `fafang bank`: layouts, payment files out, answers in, and the simulated bank.
+//! `fafang bank`: payment files out, answers in, and the simulated bank.
 
 use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Answer, Desk, exit_code};
+use super::{Answer, Desk, bank_layouts, exit_code};
 use crate::exchange::folder;
 use crate::failure::Failure;
 use crate::formats::bank::neutral::{AnswerKind, seeming_kind};
@@ -15,8 +15,11 @@ use crate::workflow::take_return::{AnswerFile, Taken, take_returns};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// 列出文件格式和使用它的银行
-    Layouts,
+    /// 列出文件格式和使用它的银行；检查布局文件，试看样子
+    Layouts {
+        #[command(subcommand)]
+        command: Option<bank_layouts::Command>,
+    },
     /// 报盘: 写出批次的支付文件（重复报盘得到同样的字节）
     Issue {
         /// 批次号
@@ -30,12 +33,18 @@ pub enum Command {
         /// 银行返回的文件，或装着这些文件的文件夹
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// 它回答的支付文件的编号或文件名；只在程序从回盘看不出来时才需要
+        #[arg(long = "file", value_name = "REF")]
+        answers: Option<String>,
     },
     /// 读入退票文件（成功之后又退回的款），可以一次多个
     LateReturn {
         /// 银行返回的文件，或装着这些文件的文件夹
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// 它回答的支付文件的编号或文件名；只在程序从退票看不出来时才需要
+        #[arg(long = "file", value_name = "REF")]
+        answers: Option<String>,
     },
     /// 模拟银行（只用于培训和测试）: 读支付文件，写回盘、第二次回盘和退票
     Simulate(SimulateArgs),
@@ -68,39 +77,18 @@ pub struct SimulateArgs {
 
 pub async fn run(command: Command, desk: &Desk) -> Answer {
     match command {
-        Command::Layouts => layouts(desk),
+        Command::Layouts { command } => return bank_layouts::run(command, desk).await,
         Command::Issue { run, out } => {
             let issued = issue_files(&desk.office, &run).await?;
             let names_and_bytes = issued.files.iter().map(|f| (f.file.name.as_str(), f.bytes.as_slice()));
             let paths = folder::write_all_new(&out, names_and_bytes)?;
             desk.out.answer(|| issued_document(&issued, &paths), || issued_words(&issued, &paths));
         }
-        Command::Return { files } => return take(desk, AnswerKind::Return, &files).await,
-        Command::LateReturn { files } => return take(desk, AnswerKind::LateReturn, &files).await,
+        Command::Return { files, answers } => return take(desk, AnswerKind::Return, &files, answers).await,
+        Command::LateReturn { files, answers } => return take(desk, AnswerKind::LateReturn, &files, answers).await,
         Command::Simulate(args) => return simulate(&args, desk),
     }
     Ok(exit_code::DONE)
-}
-
-fn layouts(desk: &Desk) {
-    let book = &desk.office.banks;
-    desk.out.answer(
-        || {
-            let layouts = book.layouts.iter().map(|l| {
-                let banks: Vec<_> = book.banks.iter().filter(|b| b.layout == l.code).map(|b| json!({ "bank": b.code, "name": b.name })).collect();
-                json!({ "layout": l.code, "title": l.title, "row_limit": l.row_limit, "name_bytes": l.name_bytes, "banks": banks })
-            });
-            json!({ "layouts": layouts.collect::<Vec<_>>() })
-        },
-        || {
-            let mut lines = Vec::new();
-            for l in &book.layouts {
-                lines.push(format!("{}  {}（每个文件最多 {} 行，户名最多 {} 字节）", l.code, l.title, l.row_limit, l.name_bytes));
-                lines.extend(book.banks.iter().filter(|b| b.layout == l.code).map(|b| format!("  {}  {}（{}）", b.code, b.name, b.aliases.join("、"))));
-            }
-            lines.join("\n")
-        },
-    );
 }
 
 fn issued_document(issued: &Issued, paths: &[PathBuf]) -> serde_json::Value {
@@ -127,7 +115,11 @@ fn issued_words(issued: &Issued, paths: &[PathBuf]) -> String {
     }
     for (f, path) in issued.files.iter().zip(paths) {
         let total = crate::domain::money::Money(f.file.total_fen).grouped();
-        lines.push(format!("{}  {} 笔 {total} 元  sha256 {}", path.display(), f.file.row_count, f.file.digest));
+        let (rows, digest) = (f.file.row_count, &f.file.digest);
+        lines.push(format!("{}  {rows} 笔 {total} 元  sha256 {digest}", path.display()));
+        if !f.file.name.contains(&f.file.file_ref) {
+            lines.push(format!("  文件编号 {}", f.file.file_ref));
+        }
     }
     for w in &issued.withheld {
         lines.push(format!("  暂缓 第 {} 笔 {} {} 元: {}", w.line_no, w.name, w.amount.grouped(), w.reason));
@@ -135,8 +127,12 @@ fn issued_words(issued: &Issued, paths: &[PathBuf]) -> String {
     lines.join("\n")
 }
 
-async fn take(desk: &Desk, kind: AnswerKind, named: &[PathBuf]) -> Answer {
-    let paths = files_of(named)?;
+async fn take(desk: &Desk, kind: AnswerKind, named: &[PathBuf], answers: Option<String>) -> Answer {
+    let paths = answers_of(desk, named)?;
+    if answers.is_some() && paths.len() != 1 {
+        return Err(Failure::input("ONE_FILE", format!("--file 只能用于一个回盘文件，这里有 {} 个", paths.len()))
+            .hint("请一个一个读入"));
+    }
     let mut others = Vec::new();
     let files = paths.iter().filter_map(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -149,7 +145,7 @@ async fn take(desk: &Desk, kind: AnswerKind, named: &[PathBuf]) -> Answer {
             others.push(name);
             return None;
         }
-        Some(Ok(AnswerFile { name, bytes }))
+        Some(Ok(AnswerFile { name, bytes, answers: answers.clone() }))
     });
     let taken = take_returns(&desk.office, kind, files).await?;
     if !others.is_empty() {
@@ -161,7 +157,7 @@ async fn take(desk: &Desk, kind: AnswerKind, named: &[PathBuf]) -> Answer {
     }
     match taken.as_slice() {
         [] => {
-            return Err(Failure::input("NO_FILES", "指定的文件夹里没有可以读入的 .txt 文件")
+            return Err(Failure::input("NO_FILES", "指定的文件夹里没有可以读入的文件")
                 .hint("请指出银行返回的文件，或放着它们的文件夹"));
         }
         [only] => desk.out.answer(|| taken_document(only), || taken_words(only)),
@@ -224,7 +220,7 @@ fn taken_document(taken: &Taken) -> serde_json::Value {
         "rejected": taken.rejected.rows, "rejected_fen": taken.rejected.amount,
         "open": taken.open.rows, "open_fen": taken.open.amount,
         "returned": taken.returned.rows, "returned_fen": taken.returned.amount,
-        "holds": taken.holds, "settled": taken.settled, "findings": findings.collect::<Vec<_>>(),
+        "holds": taken.holds, "settled": taken.settled, "notices": taken.notices, "findings": findings.collect::<Vec<_>>(),
     })
 }
 
@@ -241,6 +237,7 @@ fn taken_words(taken: &Taken) -> String {
     if taken.settled {
         lines.push(format!("  批次 {} 已结清", taken.run_code));
     }
+    lines.extend(taken.notices.iter().map(|notice| format!("  说明 {notice}")));
     lines.extend(taken.findings.iter().map(|f| format!("  差异 [{}] {}", f.code, f.message)));
     if !taken.findings.is_empty() {
         lines.push("  用 fafang finding list 查看，查明后用 finding explain 说明".into());
@@ -301,6 +298,28 @@ fn files_of(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     for path in named {
         if path.is_dir() {
             files.extend(folder::list(path, "txt")?);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// The same for answers: where a bank has its own layout, they may be tables too.
+fn answers_of(desk: &Desk, named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let book = &desk.office.banks;
+    if !book.banks.iter().any(|bank| book.layout(&bank.layout).is_some_and(|layout| layout.form.is_some())) {
+        return files_of(named);
+    }
+    let mut files = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            let mut inside = Vec::new();
+            for extension in ["txt", "csv", "xls", "xlsx"] {
+                inside.extend(folder::list(path, extension)?);
+            }
+            inside.sort();
+            files.extend(inside);
         } else {
             files.push(path.clone());
         }

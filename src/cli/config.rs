@@ -73,6 +73,7 @@ impl Config {
             let file = home.join(&name);
             book::add(&mut banks, &read_text(&file)?).map_err(|e| wrong(format!("{}: {e}", file.display())))?;
         }
+        book::check_whole(&banks).map_err(|e| wrong(e.to_string()))?;
         let usual = default.calendar.unwrap_or_default();
         let name = own.calendar.filter(|name| !name.is_empty()).unwrap_or_else(|| usual.clone());
         let years = home.join(&name);

@@ -7,6 +7,7 @@ pub mod output;
 mod audit;
 mod backup;
 mod bank;
+mod bank_layouts;
 mod budget;
 mod certify;
 mod change;

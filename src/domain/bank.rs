@@ -1,6 +1,10 @@
 //! Banks, their layouts' settings and their reason codes, as data from `config/banks/*.toml`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+
+use super::bank_form::Form;
 
 /// A paying bank of the office.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,20 @@ pub struct Bank {
     pub card_check: bool,
     /// Code of the layout its files are written in.
     pub layout: String,
+    /// What else the layout needs, by the name of its key: account that pays, number of the office …
+    pub values: BTreeMap<&'static str, String>,
+}
+
+impl Bank {
+    /// What the office says of this bank under the key.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str)
+    }
+
+    /// True where the office says that this bank's amounts are 分.
+    pub fn amounts_in_fen(&self) -> bool {
+        self.value("amount_unit") == Some("fen")
+    }
 }
 
 /// What a reason means for us: who must act, and whether the same payment may simply be paid again.
@@ -167,12 +185,24 @@ pub struct Layout {
     pub name_bytes: usize,
     /// Reason codes.
     pub reasons: Vec<Reason>,
+    /// The bank's own files; none where the program writes them itself (`neutral`).
+    pub form: Option<Form>,
 }
 
 impl Layout {
     /// Looks a reason code up. A code that is not in the list is [`ReasonClass::Unknown`].
     pub fn reason_class(&self, code: &str) -> ReasonClass {
         self.reasons.iter().find(|r| r.code == code).map_or(ReasonClass::Unknown, |r| r.class)
+    }
+
+    /// The reason with this text, where the bank gives no codes; `*` in a text of the list stands for anything.
+    pub fn reason_of_text(&self, text: &str) -> Option<&Reason> {
+        self.reasons.iter().find(|reason| match reason.text.split_once('*') {
+            None => reason.text == text,
+            Some((start, end)) => {
+                text.len() >= start.len() + end.len() && text.starts_with(start) && text.ends_with(end)
+            }
+        })
     }
 
     /// True when the code is in the layout's list.

@@ -7,6 +7,7 @@ pub mod actor;
 pub mod appropriation;
 pub mod bank;
 pub mod bank_account;
+pub mod bank_form;
 pub mod baseline;
 pub mod calendar;
 pub mod change;

@@ -151,13 +151,15 @@ fn is_sign(c: char) -> bool {
 /// Two names mean the same when they are equal after separators, blanks and width are evened out:
 /// how a name in a bank's answer is compared with ours.
 pub fn same_name(a: &str, b: &str) -> bool {
-    let even = |text: &str| {
-        super::text::folded(text)
-            .chars()
-            .map(|c| if LOOK_ALIKES.contains(&c) { SEPARATOR } else { c.to_ascii_uppercase() })
-            .collect::<String>()
-    };
-    a == b || even(a) == even(b)
+    a == b || evened(a) == evened(b)
+}
+
+/// A name without what [`same_name`] does not look at.
+pub fn evened(name: &str) -> String {
+    super::text::folded(name)
+        .chars()
+        .map(|c| if LOOK_ALIKES.contains(&c) { SEPARATOR } else { c.to_ascii_uppercase() })
+        .collect()
 }
 
 /// For publication and screens: the family name stays, 王*国, and of two characters the last goes.

@@ -186,6 +186,23 @@ pub fn encode(text: &str, charset: Charset) -> Result<Vec<u8>, Unmappable> {
     }
 }
 
+/// Encodes a text as GBK: GB18030 without the characters that have four bytes there.
+///
+/// # Errors
+/// The first character that GBK does not have.
+pub fn encode_gbk(text: &str) -> Result<Vec<u8>, Unmappable> {
+    let bytes = encode(text, Charset::Gb18030)?;
+    let two_each: usize = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+    if bytes.len() == two_each {
+        return Ok(bytes);
+    }
+    let has_four = |c: char| GB18030.encode(c.encode_utf8(&mut [0; 4])).0.len() == 4;
+    match text.chars().zip(1..).find(|(c, _)| has_four(*c)) {
+        Some((character, position)) => Err(Unmappable { character, position }),
+        None => Ok(bytes),
+    }
+}
+
 fn is_private(c: char) -> bool {
     matches!(c, '\u{E000}'..='\u{F8FF}')
 }
@@ -249,6 +266,15 @@ mod tests {
         let error = encode("王\u{E5E5}", Charset::Gb18030).unwrap_err();
         assert_eq!(error, Unmappable { character: '\u{E5E5}', position: 2 });
         assert!(error.to_string().contains("U+E5E5"));
+    }
+
+    #[test]
+    fn gbk_refuses_what_only_four_bytes_hold() {
+        assert_eq!(encode_gbk("王東·买").unwrap(), encode("王東·买", Charset::Gb18030).unwrap());
+        for (text, character) in [("李𬭎", '𬭎'), ("㼆", '㼆'), ("王\u{E5E5}", '\u{E5E5}')] {
+            assert_eq!(encode_gbk(text).unwrap_err().character, character);
+        }
+        assert_eq!(encode_gbk("李𬭎").unwrap_err().position, 2);
     }
 
     #[test]

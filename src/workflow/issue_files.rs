@@ -15,7 +15,7 @@ use super::step::Step;
 use crate::calculation::claim::claim;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::{PostingKind, split_over_draws};
-use crate::domain::bank::{Layout, ReasonClass};
+use crate::domain::bank::{Bank, Layout, ReasonClass};
 use crate::domain::enrolment::Enrolment;
 use crate::domain::hold::Hold;
 use crate::domain::money::Money;
@@ -24,6 +24,7 @@ use crate::domain::period::{Period, PeriodRange, date_number};
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
+use crate::formats::bank::layout::writer;
 use crate::formats::bank::neutral::{FileHeader, PaymentRow, file_name, write_payment_file};
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
@@ -265,7 +266,7 @@ pub async fn move_money(
 
 /// A file to be written: the lines of a bank that it takes.
 struct Sheet<'a> {
-    bank_code: &'a str,
+    bank: &'a Bank,
     layout: &'a Layout,
     part: usize,
     parts: usize,
@@ -284,11 +285,11 @@ fn lay_out<'a>(
         if sent.is_empty() {
             continue;
         }
-        let layout = layout_of(office, bank_code)?;
+        let (bank, layout) = bank_and_layout(office, bank_code)?;
         let pieces = sent.chunks(layout.row_limit.max(1));
         let parts = pieces.len();
         for (part, lines) in (1..).zip(pieces) {
-            sheets.push(Sheet { bank_code, layout, part, parts, lines: lines.to_vec() });
+            sheets.push(Sheet { bank, layout, part, parts, lines: lines.to_vec() });
         }
     }
     Ok(sheets)
@@ -314,27 +315,59 @@ async fn write_files(
             payments.extend(page.lines()?.into_iter().filter(inside));
         }
         payments.iter().try_for_each(|line| sums.send(line, file_no))?;
-        files.push(write_file(step, run, sheet, file_no, &payments).await?);
+        let file = write_file(step, run, sheet, file_no, &payments).await?;
+        if files.iter().any(|f: &IssuedFile| f.file.name == file.file.name) {
+            let message = format!("批次 {} 的两个文件同名: {}", run.code, file.file.name);
+            return Err(Failure::refused("CANNOT_WRITE", message)
+                .hint("几家银行用同一布局时，请在布局的 file.name 里加上 {bank}；没有写出任何文件"));
+        }
+        files.push(file);
         bar.advance(sheet.lines.len());
     }
     Ok(files)
 }
 
-fn layout_of<'a>(office: &'a Office, bank_code: &str) -> Result<&'a Layout, Failure> {
-    let layout = office.banks.bank(bank_code).and_then(|bank| office.banks.layout(&bank.layout));
-    layout.ok_or_else(|| {
+fn bank_and_layout<'a>(office: &'a Office, bank_code: &str) -> Result<(&'a Bank, &'a Layout), Failure> {
+    let bank = office.banks.bank(bank_code);
+    bank.and_then(|bank| Some((bank, office.banks.layout(&bank.layout)?))).ok_or_else(|| {
         Failure::new(Kind::Configuration, "BANK_UNKNOWN", format!("银行 {bank_code} 没有文件格式"))
             .hint("在 config/banks 中补上这家银行")
+    })
+}
+
+/// Name and bytes of a file, in the bank's own layout or in ours.
+pub(super) fn written<T: AsRef<str>>(
+    run: &Run,
+    bank: &Bank,
+    layout: &Layout,
+    header: &FileHeader,
+    rows: &[PaymentRow<T>],
+) -> Result<(String, Vec<u8>), Failure> {
+    let result = match &layout.form {
+        None => write_payment_file(header, rows, layout)
+            .map(|bytes| (file_name(header, &bank.code), bytes))
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        Some(form) => {
+            let sheet = writer::Sheet { header, run_no: run.no, bank, layout, form };
+            writer::write_payment_file(&sheet, rows)
+                .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+        }
+    };
+    result.map_err(|problems| {
+        let list = problems.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+        Failure::refused("CANNOT_WRITE", format!("批次 {} 不能写成 {} 的文件:\n{list}", run.code, bank.code))
+            .hint("更正名册中的户名或账号后作废批次重新计算；没有写出任何文件")
     })
 }
 
 async fn write_file(
     step: &mut Step,
     run: &Run,
-    Sheet { bank_code, layout, part, parts, .. }: &Sheet<'_>,
+    Sheet { bank, layout, part, parts, .. }: &Sheet<'_>,
     file_no: i64,
     payments: &[FrozenLine<'_>],
 ) -> Result<IssuedFile, Failure> {
+    let bank_code = bank.code.as_str();
     let header = FileHeader {
         file_ref: format!("{}{bank_code}-{part}", reference_stem(&step.agency, run)),
         agency_code: step.agency.clone(),
@@ -353,12 +386,7 @@ async fn write_file(
         sent.line(line);
         rows.push(payment_row(&stem, &remark, line).map_err(payment::unreadable)?);
     }
-    let bytes = write_payment_file(&header, &rows, layout).map_err(|problems| {
-        let list: Vec<String> = problems.iter().take(20).map(ToString::to_string).collect();
-        Failure::refused("CANNOT_WRITE", format!("批次 {} 不能写成 {bank_code} 的文件:\n{}", run.code, list.join("\n")))
-            .hint("更正名册中的户名或账号后作废批次重新计算；没有写出任何文件")
-    })?;
-    let name = file_name(&header, bank_code);
+    let (name, bytes) = written(run, bank, layout, &header, &rows)?;
     let digest = kept_file::keep(&mut step.tx, &step.agency, &name, bytes.clone(), step.event_no).await?;
     let file = PaymentFile {
         period: run.periods.last.number(),
@@ -397,7 +425,7 @@ pub fn reference_stem(agency: &str, run: &Run) -> String {
 }
 
 /// One row of a payment file.
-fn payment_row<'a>(
+pub(super) fn payment_row<'a>(
     stem: &str,
     remark: &'a str,
     line: &FrozenLine<'a>,
@@ -414,7 +442,7 @@ fn payment_row<'a>(
     })
 }
 
-fn remark(periods: PeriodRange) -> String {
+pub(super) fn remark(periods: PeriodRange) -> String {
     format!("补贴{periods}")
 }
 

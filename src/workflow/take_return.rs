@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::issue_files::{class_of, move_money, reference_stem};
+use super::laid_answer;
 use super::step::Step;
 use crate::domain::actor::Role;
 use crate::domain::appropriation::PostingKind;
@@ -54,6 +55,8 @@ pub struct Taken {
     pub holds: usize,
     /// What did not fit.
     pub findings: Vec<NewFinding>,
+    /// What the clerk should know of how the file was read.
+    pub notices: Vec<String>,
     /// True when it was the last answer of the run.
     pub settled: bool,
     /// Set when these bytes were taken in before: when and by whom. Then nothing was done.
@@ -67,6 +70,8 @@ pub struct AnswerFile {
     pub name: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// Our reference of the payment file that it answers, where the clerk says so.
+    pub answers: Option<String>,
 }
 
 /// Takes in a return or a late return.
@@ -75,7 +80,7 @@ pub struct AnswerFile {
 /// When the file cannot be read, is of the other kind, answers no file of ours, or its head does
 /// not fit the file it answers. Then nothing is stored.
 pub async fn take_return(office: &Office, kind: AnswerKind, name: &str, bytes: &[u8]) -> Result<Taken, Failure> {
-    let file = AnswerFile { name: name.to_string(), bytes: bytes.to_vec() };
+    let file = AnswerFile { name: name.to_string(), bytes: bytes.to_vec(), answers: None };
     let taken = take_returns(office, kind, [Ok(file)]).await?.pop();
     taken.ok_or_else(|| Failure::new(Kind::Internal, "INCONSISTENT", format!("{name} 没有结果")))
 }
@@ -158,14 +163,22 @@ async fn take_file(
     office: &Office,
     step: &mut Step,
     kind: AnswerKind,
-    AnswerFile { name, bytes }: AnswerFile,
+    AnswerFile { name, bytes, answers }: AnswerFile,
 ) -> Result<Taken, Failure> {
     let digest = kept_file::digest_of(&bytes);
-    let unbelievable = |e: ReadError| Failure::input(e.code(), format!("{name}: {e}"));
-    let text = answer_text(&bytes).map_err(unbelievable)?;
-    let answer = parse_answer(&text).map_err(unbelievable)?;
-    let file = find_file(step, kind, &name, &answer).await?;
-    let run = run_of(step, &file).await?;
+    let laid = laid_answer::understand(office, step, kind, (&name, &bytes, &digest), answers.as_deref()).await?;
+    let text;
+    let (answer, file, run) = if let Some(laid) = &laid {
+        (laid_answer::view(&laid.answer), laid.file.clone(), laid.run.clone())
+    } else {
+        let unbelievable = |e: ReadError| Failure::input(e.code(), format!("{name}: {e}"));
+        text = answer_text(&bytes).map_err(unbelievable)?;
+        let answer = parse_answer(&text).map_err(unbelievable)?;
+        let file = find_file(step, kind, &name, &answer).await?;
+        laid_answer::is_the_named(&name, &file, answers.as_deref())?;
+        let run = run_of(step, &file).await?;
+        (answer, file, run)
+    };
     if let Some(past) = payment_file::past_return(&mut step.tx, &step.agency, &digest).await? {
         let already = format!("{name} 已由 {} 于 {} 读入", past.received_by, past.received_on()?);
         return Ok(Taken { already: Some(already), ..nothing(&run, &file, digest) });
@@ -209,7 +222,11 @@ async fn take_file(
     if sent.finish(&[]) != file.payments_digest {
         return Err(tampered(&run, &file));
     }
-    let (result, count) = (matching.finish(), answer.rows.len());
+    let (mut result, count) = (matching.finish(), answer.rows.len());
+    if let Some(laid) = laid {
+        result.findings.splice(0..0, laid.findings);
+        result.notices = laid.notices;
+    }
     store(step, &run, &file, kind, (&name, bytes, digest), count, result).await
 }
 
@@ -235,6 +252,7 @@ fn nothing(run: &Run, file: &PaymentFile, digest: String) -> Taken {
         returned: Tally::default(),
         holds: 0,
         findings: Vec::new(),
+        notices: Vec::new(),
         settled: run.state.is_settled(),
         already: None,
     }
@@ -263,7 +281,7 @@ async fn find_file(
     })
 }
 
-async fn run_of(step: &mut Step, file: &PaymentFile) -> Result<Run, Failure> {
+pub(super) async fn run_of(step: &mut Step, file: &PaymentFile) -> Result<Run, Failure> {
     let run = run::of_file(&mut step.tx, &step.agency, file).await?;
     run.ok_or_else(|| Failure::new(Kind::Internal, "INCONSISTENT", format!("文件 {} 没有批次", file.file_ref)))
 }
@@ -302,6 +320,7 @@ struct Effect {
     outcomes: Vec<NewOutcome>,
     sums: month_sum::Sums,
     findings: Vec<NewFinding>,
+    notices: Vec<String>,
     holds: Vec<(i64, ReasonClass, String)>,
     credited: Tally,
     rejected: Tally,
@@ -433,8 +452,10 @@ impl<'a> Matching<'a> {
             AnswerStatus::Returned => Verdict::Returned(row),
             AnswerStatus::Open => Verdict::Open(row.reason_text),
             AnswerStatus::Unknown(text) => {
+                let form = self.layout.and_then(|layout| layout.form.as_ref());
+                let known = form.map_or("S、F 或 P".to_string(), |form| form.answer.status_texts().join("、"));
                 let message = format!(
-                    "第{}行 明细 {}: 状态“{text}”不认识，应为 S、F 或 P，按未决处理",
+                    "第{}行 明细 {}: 状态“{text}”不认识，应为 {known}，按未决处理",
                     row.row,
                     self.reference(line)
                 );
@@ -632,6 +653,7 @@ async fn store(
         returned: result.returned,
         holds: result.holds.len(),
         findings: result.findings,
+        notices: result.notices,
         settled,
         already: None,
     })

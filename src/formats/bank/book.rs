@@ -1,18 +1,32 @@
 //! The banks of the office and the settings of their file layouts, read from `config/banks/*.toml`.
 //!
-//! One text holds one layout, its reason codes and the banks that use it; `config/banks/neutral.toml`
-//! explains every key and is built in. Every text is validated as a whole before anything of it
-//! counts: a misspelt key or a roster name that could mean two banks is refused. What a key means
-//! is decided in `domain::bank`; nothing here opens a path.
+//! One text holds one layout, its reason codes and the banks that use it, or banks alone;
+//! `config/banks/neutral.toml` and `config/banks/icbc-bpt.toml` explain every key. All texts of that
+//! folder are built in. Every text is validated as a whole before anything of it counts: a misspelt
+//! key or a roster name that could mean two banks is refused. An office moves a bank to another layout
+//! with an entry of the bank's code, without a name, that says only what is different. What a key
+//! means is decided in `domain::bank`; nothing here opens a path.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::layout::definition::{self, AnswerTable, FileTable, Wrong};
 use crate::domain::bank::{Bank, BankBook, Layout, Reason, ReasonClass};
 use crate::domain::text::folded;
 
-const NEUTRAL: &str = include_str!("../../../config/banks/neutral.toml");
+/// What comes with the program.
+const BUILT_IN: [&str; 9] = [
+    include_str!("../../../config/banks/neutral.toml"),
+    include_str!("../../../config/banks/icbc-bpt.toml"),
+    include_str!("../../../config/banks/ccb-private-a.toml"),
+    include_str!("../../../config/banks/ccb-private-b.toml"),
+    include_str!("../../../config/banks/abc-csv.toml"),
+    include_str!("../../../config/banks/boc-payoff.toml"),
+    include_str!("../../../config/banks/psbc.toml"),
+    include_str!("../../../config/banks/city-bank-core.toml"),
+    include_str!("../../../config/banks/unionpay-chinapay.toml"),
+];
 
 /// Lengths that any account number of any bank may have.
 const ANY_LENGTH: std::ops::RangeInclusive<usize> = 8..=32;
@@ -62,6 +76,45 @@ pub enum BankFileError {
         /// Code of the other.
         second: String,
     },
+    /// A description of the bank's own files that cannot be right.
+    #[error("布局 {layout} 的 {wrong}\n请对照 config/banks/icbc-bpt.toml 中的说明更正")]
+    Form {
+        /// Code of the layout.
+        layout: String,
+        /// Where and what.
+        wrong: Wrong,
+    },
+    /// An entry without a name, of a bank that is not there.
+    #[error("银行 {0} 没有 name，也不是已有的银行，无法修改\n新增银行请写全 name、aliases；修改请核对 code")]
+    UnknownBank(String),
+    /// A bank whose layout is in no file.
+    #[error("银行 {bank} 的布局 {layout} 不存在\n可用的布局: {known}")]
+    UnknownLayout {
+        /// Code of the bank.
+        bank: String,
+        /// Code of the layout.
+        layout: String,
+        /// Codes of those that there are.
+        known: String,
+    },
+    /// Something that the layout writes and the office has not said.
+    #[error("银行 {bank} 用布局 {layout}，还应写明 {keys}")]
+    NotSaid {
+        /// Code of the bank.
+        bank: String,
+        /// Code of the layout.
+        layout: String,
+        /// The keys.
+        keys: String,
+    },
+    /// A unit of amounts that does not exist.
+    #[error("银行 {bank} 的 amount_unit 是“{found}”，应为 yuan（元）或 fen（分）")]
+    AmountUnit {
+        /// Code of the bank.
+        bank: String,
+        /// What stands there.
+        found: String,
+    },
 }
 
 impl BankFileError {
@@ -74,6 +127,11 @@ impl BankFileError {
             Self::Twice { .. } => "BANK_CONFIG_TWICE",
             Self::AccountLength { .. } => "BANK_CONFIG_ACCOUNT_LENGTH",
             Self::Ambiguous { .. } => "BANK_CONFIG_AMBIGUOUS",
+            Self::Form { .. } => "BANK_CONFIG_FORM",
+            Self::UnknownBank(_) => "BANK_CONFIG_UNKNOWN_BANK",
+            Self::UnknownLayout { .. } => "BANK_CONFIG_UNKNOWN_LAYOUT",
+            Self::NotSaid { .. } => "BANK_CONFIG_NOT_SAID",
+            Self::AmountUnit { .. } => "BANK_CONFIG_AMOUNT_UNIT",
         }
     }
 }
@@ -81,12 +139,15 @@ impl BankFileError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    code: String,
-    title: String,
-    row_limit: usize,
-    name_bytes: usize,
+    code: Option<String>,
+    title: Option<String>,
+    row_limit: Option<usize>,
+    name_bytes: Option<usize>,
     #[serde(default)]
     reason: Vec<ReasonEntry>,
+    #[serde(rename = "file")]
+    payment: Option<FileTable>,
+    answer: Option<AnswerTable>,
     #[serde(default)]
     bank: Vec<BankEntry>,
 }
@@ -103,71 +164,142 @@ struct ReasonEntry {
 #[serde(deny_unknown_fields)]
 struct BankEntry {
     code: String,
-    name: String,
-    #[serde(default)]
-    aliases: Vec<String>,
-    #[serde(default)]
-    account_lengths: Vec<usize>,
-    #[serde(default)]
-    card_check: bool,
+    name: Option<String>,
+    aliases: Option<Vec<String>>,
+    account_lengths: Option<Vec<usize>>,
+    card_check: Option<bool>,
+    layout: Option<String>,
+    bank_no: Option<String>,
+    payer_account: Option<String>,
+    payer_name: Option<String>,
+    payer_bank: Option<String>,
+    unit_no: Option<String>,
+    amount_unit: Option<String>,
 }
 
-/// Reads one layout file: the layout and the banks that use it.
-///
-/// # Errors
-/// The first rule that the text breaks.
-pub fn parse_bank_file(text: &str) -> Result<(Layout, Vec<Bank>), BankFileError> {
+/// One file, read but not yet compared with the others.
+struct Parsed {
+    layout: Option<Layout>,
+    banks: Vec<BankEntry>,
+}
+
+fn parse(text: &str) -> Result<Parsed, BankFileError> {
     let file: File = toml::from_str(text).map_err(|e| {
         let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         BankFileError::Syntax { line: before.matches('\n').count() + 1, message: e.message().to_string() }
     })?;
-    let layout = Layout {
-        code: file.code.trim().to_string(),
-        title: file.title,
-        row_limit: file.row_limit,
-        name_bytes: file.name_bytes,
-        reasons: file.reason.into_iter().map(|r| Reason { code: r.code, text: r.text, class: r.class }).collect(),
+    let missing = |place: &str, key| BankFileError::Missing { place: place.to_string(), key };
+    let is_layout = file.code.is_some() || file.payment.is_some() || file.answer.is_some() || file.bank.is_empty();
+    if !is_layout {
+        return Ok(Parsed { layout: None, banks: file.bank });
+    }
+    let code = file.code.map(|code| code.trim().to_string()).unwrap_or_default();
+    let form = match (file.payment, file.answer) {
+        (None, None) => None,
+        (Some(file), Some(answer)) => {
+            Some(definition::form(&file, answer).map_err(|wrong| BankFileError::Form { layout: code.clone(), wrong })?)
+        }
+        (Some(_), None) => return Err(missing(&code, "[answer]")),
+        (None, Some(_)) => return Err(missing(&code, "[file]")),
     };
-    let banks: Vec<Bank> = file.bank.into_iter().map(|entry| bank(entry, &layout.code)).collect();
-    check(&layout, &banks)?;
+    let layout = Layout {
+        title: file.title.ok_or_else(|| missing(&code, "title"))?,
+        row_limit: file.row_limit.unwrap_or_default(),
+        name_bytes: file.name_bytes.unwrap_or_default(),
+        reasons: file.reason.into_iter().map(|r| Reason { code: r.code, text: r.text, class: r.class }).collect(),
+        form,
+        code,
+    };
+    check_layout(&layout)?;
+    Ok(Parsed { layout: Some(layout), banks: file.bank })
+}
+
+/// Reads one layout file alone, with the banks that it names in full.
+///
+/// # Errors
+/// The first rule that the text breaks.
+pub fn parse_bank_file(text: &str) -> Result<(Option<Layout>, Vec<Bank>), BankFileError> {
+    let Parsed { layout, banks } = parse(text)?;
+    let code = layout.as_ref().map_or("", |l| l.code.as_str());
+    let banks = banks.into_iter().map(|entry| bank(entry, code, None)).collect::<Result<Vec<_>, _>>()?;
+    check_banks(&banks)?;
     Ok((layout, banks))
 }
 
 /// Aliases are kept in the folded form in which `BankBook::find` looks them up; a name that folds
-/// to something else (full-width brackets) is an alias of itself.
-fn bank(entry: BankEntry, layout: &str) -> Bank {
-    let mut aliases: Vec<String> = entry.aliases.iter().map(|a| folded(a).into_owned()).collect();
-    let folded_name = folded(&entry.name);
-    if folded_name != entry.name {
-        aliases.push(folded_name.into_owned());
+/// to something else (full-width brackets) is an alias of itself. An entry without a name changes
+/// the bank that is there.
+fn bank(entry: BankEntry, layout: &str, known: Option<&Bank>) -> Result<Bank, BankFileError> {
+    let code = entry.code.trim().to_string();
+    let mut bank = match (entry.name, known) {
+        (None, None) if code.is_empty() => {
+            return Err(BankFileError::Missing { place: layout.to_string(), key: "[[bank]] code" });
+        }
+        (None, None) => return Err(BankFileError::UnknownBank(code)),
+        (None, Some(known)) => known.clone(),
+        (Some(name), _) => Bank {
+            code,
+            name,
+            aliases: Vec::new(),
+            account_lengths: Vec::new(),
+            card_check: false,
+            layout: layout.to_string(),
+            values: BTreeMap::new(),
+        },
+    };
+    if let Some(aliases) = entry.aliases {
+        bank.aliases = aliases.iter().map(|a| folded(a).into_owned()).collect();
     }
-    Bank {
-        code: entry.code.trim().to_string(),
-        name: entry.name,
-        aliases,
-        account_lengths: entry.account_lengths,
-        card_check: entry.card_check,
-        layout: layout.to_string(),
+    let folded_name = folded(&bank.name).into_owned();
+    if folded_name != bank.name && !bank.aliases.contains(&folded_name) {
+        bank.aliases.push(folded_name);
     }
+    bank.account_lengths = entry.account_lengths.unwrap_or(bank.account_lengths);
+    bank.card_check = entry.card_check.unwrap_or(bank.card_check);
+    bank.layout = entry.layout.map_or(bank.layout, |layout| layout.trim().to_string());
+    let values = [
+        ("bank_no", entry.bank_no),
+        ("payer_account", entry.payer_account),
+        ("payer_name", entry.payer_name),
+        ("payer_bank", entry.payer_bank),
+        ("unit_no", entry.unit_no),
+        ("amount_unit", entry.amount_unit),
+    ];
+    for (key, value) in values {
+        if let Some(value) = value {
+            bank.values.insert(key, value.trim().to_string());
+        }
+    }
+    Ok(bank)
 }
 
-fn check(layout: &Layout, banks: &[Bank]) -> Result<(), BankFileError> {
-    let missing = |place: &str, key| BankFileError::Missing { place: place.to_string(), key };
+fn check_layout(layout: &Layout) -> Result<(), BankFileError> {
     for (key, is_missing) in [
         ("code", layout.code.is_empty()),
         ("row_limit", layout.row_limit == 0),
         ("name_bytes", layout.name_bytes == 0),
         ("[[reason]] code", layout.reasons.iter().any(|r| r.code.trim().is_empty())),
-        ("[[bank]] code", banks.iter().any(|b| b.code.is_empty())),
-        ("[[bank]] name", banks.iter().any(|b| b.name.trim().is_empty())),
-        ("[[bank]] aliases", banks.iter().any(|b| b.aliases.iter().any(String::is_empty))),
     ] {
         if is_missing {
-            return Err(missing(&layout.code, key));
+            return Err(BankFileError::Missing { place: layout.code.clone(), key });
         }
     }
-    if let Some(code) = first_twice(layout.reasons.iter().map(|r| r.code.as_str())) {
-        return Err(BankFileError::Twice { entry: "[[reason]]", code });
+    match first_twice(layout.reasons.iter().map(|r| r.code.as_str())) {
+        Some(code) => Err(BankFileError::Twice { entry: "[[reason]]", code }),
+        None => Ok(()),
+    }
+}
+
+fn check_banks(banks: &[Bank]) -> Result<(), BankFileError> {
+    for (key, is_missing) in [
+        ("code", banks.iter().any(|b| b.code.is_empty())),
+        ("name", banks.iter().any(|b| b.name.trim().is_empty())),
+        ("layout", banks.iter().any(|b| b.layout.is_empty())),
+        ("aliases", banks.iter().any(|b| b.aliases.iter().any(String::is_empty))),
+    ] {
+        if is_missing {
+            return Err(BankFileError::Missing { place: "[[bank]]".to_string(), key });
+        }
     }
     if let Some(code) = first_twice(banks.iter().map(|b| b.code.as_str())) {
         return Err(BankFileError::Twice { entry: "[[bank]]", code });
@@ -176,8 +308,32 @@ fn check(layout: &Layout, banks: &[Bank]) -> Result<(), BankFileError> {
         if let Some(found) = bank.account_lengths.iter().find(|n| !ANY_LENGTH.contains(n)) {
             return Err(BankFileError::AccountLength { bank: bank.code.clone(), found: *found });
         }
+        if let Some(found) = bank.value("amount_unit").filter(|unit| !["yuan", "fen"].contains(unit)) {
+            return Err(BankFileError::AmountUnit { bank: bank.code.clone(), found: found.to_string() });
+        }
     }
     unambiguous(banks)
+}
+
+/// Every bank's layout is there, and has all that it writes. Asked once all files were added.
+///
+/// # Errors
+/// The first bank that lacks something.
+pub fn check_whole(book: &BankBook) -> Result<(), BankFileError> {
+    for bank in &book.banks {
+        let Some(layout) = book.layout(&bank.layout) else {
+            let known: Vec<&str> = book.layouts.iter().map(|l| l.code.as_str()).collect();
+            let (bank, layout) = (bank.code.clone(), bank.layout.clone());
+            return Err(BankFileError::UnknownLayout { bank, layout, known: known.join("、") });
+        };
+        let needs = layout.form.iter().flat_map(crate::domain::bank_form::Form::needs_of_bank);
+        let keys: Vec<&str> = needs.filter(|key| bank.value(key).is_none_or(str::is_empty)).collect();
+        if !keys.is_empty() {
+            let (bank, layout) = (bank.code.clone(), layout.code.clone());
+            return Err(BankFileError::NotSaid { bank, layout, keys: keys.join("、") });
+        }
+    }
+    Ok(())
 }
 
 fn first_twice<'a>(codes: impl Iterator<Item = &'a str>) -> Option<String> {
@@ -203,27 +359,38 @@ fn unambiguous(banks: &[Bank]) -> Result<(), BankFileError> {
     Ok(())
 }
 
-/// The banks and the layout that come with the program.
+/// The banks and the layouts that come with the program.
 ///
 /// # Errors
 /// Never, as a test proves; the caller still need not trust that.
 pub fn built_in() -> Result<BankBook, BankFileError> {
     let mut book = BankBook::default();
-    add(&mut book, NEUTRAL)?;
+    BUILT_IN.iter().try_for_each(|text| add(&mut book, text))?;
     Ok(book)
 }
 
-/// Adds a layout file of the office to the book. A layout or bank of the same code is replaced.
-/// The book is unchanged when the file is refused.
+/// Adds a file of the office to the book. A layout of the same code is replaced, and so is a bank; an entry
+/// without a name changes only what it says. The book is unchanged when the file is refused.
 ///
 /// # Errors
 /// When the file breaks a rule, alone or together with what the book holds.
 pub fn add(book: &mut BankBook, text: &str) -> Result<(), BankFileError> {
-    let (layout, banks) = parse_bank_file(text)?;
+    let Parsed { layout, banks: entries } = parse(text)?;
+    let code = layout.as_ref().map_or("", |l| l.code.as_str()).to_string();
+    let banks = entries
+        .into_iter()
+        .map(|entry| {
+            let known = book.banks.iter().find(|b| b.code == entry.code.trim());
+            bank(entry, &code, known)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    check_banks(&banks)?;
     let mut added = book.clone();
-    match added.layouts.iter_mut().find(|l| l.code == layout.code) {
-        Some(old) => *old = layout,
-        None => added.layouts.push(layout),
+    if let Some(layout) = layout {
+        match added.layouts.iter_mut().find(|l| l.code == layout.code) {
+            Some(old) => *old = layout,
+            None => added.layouts.push(layout),
+        }
     }
     for bank in banks {
         match added.banks.iter_mut().find(|b| b.code == bank.code) {
@@ -305,7 +472,7 @@ mod tests {
             (one_bank("X", ""), "BANK_CONFIG_MISSING"),
             (one_bank("X", "甲").replace("19", "7"), "BANK_CONFIG_ACCOUNT_LENGTH"),
             ("code = ".to_string(), "BANK_CONFIG_SYNTAX"),
-            (String::new(), "BANK_CONFIG_SYNTAX"),
+            (String::new(), "BANK_CONFIG_MISSING"),
         ] {
             assert_eq!(parse_bank_file(&text).unwrap_err().code(), code, "{text}");
         }
@@ -315,12 +482,42 @@ mod tests {
     fn a_later_file_replaces_and_a_shared_alias_is_refused_without_a_trace() {
         let mut book = built_in().unwrap();
         add(&mut book, &one_bank("RCC", "农商行")).unwrap();
-        assert_eq!((book.banks.len(), book.layouts.len()), (5, 2));
+        assert_eq!((book.banks.len(), book.layouts.len()), (5, BUILT_IN.len() + 1));
         assert_eq!(book.find("农商行").unwrap().layout, "own");
         let error = add(&mut book, &one_bank("XYZ", "农 行")).unwrap_err();
         assert!(error.to_string().contains("“农行”同时指 ABC 和 XYZ"), "{error}");
         assert_eq!(book.banks.len(), 5);
         assert_eq!(add(&mut book, &one_bank("XYZ", "abc")).unwrap_err().code(), "BANK_CONFIG_AMBIGUOUS");
+    }
+
+    #[test]
+    fn an_entry_without_a_name_moves_a_bank_to_another_layout_and_keeps_the_rest() {
+        let mut book = built_in().unwrap();
+        check_whole(&book).unwrap();
+        let entry = "[[bank]]\ncode = \"ICBC\"\nlayout = \"icbc-bpt\"\n";
+        add(&mut book, entry).unwrap();
+        let bank = book.bank("ICBC").unwrap();
+        assert_eq!((bank.layout.as_str(), bank.name.as_str()), ("icbc-bpt", "中国工商银行"));
+        assert_eq!(book.find("工行").unwrap().code, "ICBC");
+        let error = check_whole(&book).unwrap_err();
+        assert_eq!(error.code(), "BANK_CONFIG_NOT_SAID");
+        assert!(error.to_string().contains("payer_account"), "{error}");
+        add(
+            &mut book,
+            "[[bank]]\ncode = \"ICBC\"\npayer_account = \"1\"\npayer_name = \"中心\"\npayer_bank = \"工行\"\n",
+        )
+        .unwrap();
+        check_whole(&book).unwrap();
+        for (text, code) in [
+            ("[[bank]]\ncode = \"NEW\"\n", "BANK_CONFIG_UNKNOWN_BANK"),
+            ("[[bank]]\ncode = \"NEW\"\nname = \"新\"\n", "BANK_CONFIG_MISSING"),
+            ("[[bank]]\ncode = \"ICBC\"\namount_unit = \"角\"\n", "BANK_CONFIG_AMOUNT_UNIT"),
+            ("[[bank]]\ncode = \"ICBC\"\nname_en = \"x\"\n", "BANK_CONFIG_SYNTAX"),
+        ] {
+            assert_eq!(add(&mut book, text).unwrap_err().code(), code, "{text}");
+        }
+        add(&mut book, "[[bank]]\ncode = \"ICBC\"\nlayout = \"icbc\"\n").unwrap();
+        assert_eq!(check_whole(&book).unwrap_err().code(), "BANK_CONFIG_UNKNOWN_LAYOUT");
     }
 
     #[test]

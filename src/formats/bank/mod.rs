@@ -1,4 +1,5 @@
 //! Files to and from the paying bank.
 
 pub mod book;
+pub mod layout;
 pub mod neutral;

@@ -754,7 +754,7 @@ fn decode(bytes: &[u8]) -> Result<String, ReadError> {
 
 /// Chinese text in UTF-8. GB18030 text almost never looks so: every two of its Chinese characters
 /// would have to begin and end in a few rare codes.
-fn is_unmarked_utf8(bytes: &[u8]) -> bool {
+pub(super) fn is_unmarked_utf8(bytes: &[u8]) -> bool {
     let is_chinese = |c: char| matches!(c, '·' | '\u{3000}'..='\u{9FFF}' | '\u{FF01}'..='\u{FF5E}' | '\u{20000}'..);
     std::str::from_utf8(bytes).is_ok_and(|text| {
         // 路 in GB18030 has the bytes of · in UTF-8: at least one character must be longer.
@@ -947,7 +947,14 @@ mod tests {
     use super::*;
 
     fn layout() -> Layout {
-        Layout { code: "neutral".into(), title: String::new(), row_limit: 1000, name_bytes: 60, reasons: Vec::new() }
+        Layout {
+            code: "neutral".into(),
+            title: String::new(),
+            row_limit: 1000,
+            name_bytes: 60,
+            reasons: Vec::new(),
+            form: None,
+        }
     }
 
     fn day(day: u32) -> NaiveDate {

@@ -33,6 +33,7 @@ fn banks() -> BankBook {
         account_lengths: lengths.to_vec(),
         card_check: code == "BOC",
         layout: "neutral".into(),
+        values: std::collections::BTreeMap::new(),
     };
     BankBook {
         banks: vec![

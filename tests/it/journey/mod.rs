@@ -1,6 +1,7 @@
 //! Stories of the office. Every one ends with the doctor finding nothing.
 
 mod audit_findings;
+mod bank_layouts;
 mod changes;
 mod clean_year;
 mod comparisons;

@@ -451,7 +451,9 @@ impl TestOffice {
 
     /// Takes in several answers at once.
     pub async fn try_take_all(&self, kind: AnswerKind, files: &[(&str, &[u8])]) -> Result<Vec<Taken>, Failure> {
-        let files = files.iter().map(|(name, bytes)| Ok(AnswerFile { name: (*name).into(), bytes: bytes.to_vec() }));
+        let files = files
+            .iter()
+            .map(|(name, bytes)| Ok(AnswerFile { name: (*name).into(), bytes: bytes.to_vec(), answers: None }));
         take_returns(&self.as_finance(), kind, files).await
     }
 

@@ -1,0 +1,272 @@
+//! Writes a payment file as its bank wants it. Everything is checked before the first byte; no
+//! character is cut or replaced.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::bank::{Bank, Layout};
+use crate::domain::bank_form::{Field, Form, FormCharset, Piece, Side, Style, Template, Unit};
+use crate::domain::money::Money;
+use crate::domain::period::date_number;
+use crate::domain::person_name::masked_name;
+use crate::formats::bank::neutral::{FileHeader, PaymentRow};
+use crate::formats::charset::{self, Charset};
+
+/// What keeps a file from being written. Shows no account and no whole name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}{}: {problem}", .field.title())]
+pub struct CannotWrite {
+    /// `明细第 17 行（阿***逊）`, or `文件`.
+    pub place: String,
+    /// Which field.
+    pub field: Field,
+    /// What is wrong, and what to do.
+    pub problem: String,
+}
+
+/// All that a file is written from, beside its rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Sheet<'a> {
+    /// Reference, dates and sums.
+    pub header: &'a FileHeader,
+    /// Number of the run.
+    pub run_no: i64,
+    /// The bank, with what the office says of it.
+    pub bank: &'a Bank,
+    /// Limits of the layout.
+    pub layout: &'a Layout,
+    /// Its lines.
+    pub form: &'a Form,
+}
+
+/// Writes name and bytes of a payment file.
+///
+/// # Errors
+/// All that stands against writing; then no byte is written.
+pub fn write_payment_file<T: AsRef<str>>(
+    sheet: &Sheet<'_>,
+    rows: &[PaymentRow<T>],
+) -> Result<(String, Vec<u8>), Vec<CannotWrite>> {
+    let mut lines = Lines { sheet, place: "文件".to_string(), text: String::new(), problems: Vec::new() };
+    let limit = sheet.layout.row_limit;
+    if rows.is_empty() || rows.len() > limit {
+        lines.refuse(Field::Rows, format!("{} 笔，应为 1 至 {limit} 笔", rows.len()));
+    }
+    let total: Money = rows.iter().map(|row| row.amount).sum();
+    if (sheet.header.rows, sheet.header.total) != (rows.len(), total) {
+        lines.refuse(Field::Total, format!("{}，按明细应为 {total}", sheet.header.total));
+    }
+    let name = lines.file_name();
+    sheet.form.head.iter().for_each(|line| lines.line(line, |field| sheet.value(field)));
+    let mut refs = HashSet::with_capacity(rows.len());
+    let mut accounts: HashMap<&str, usize> = HashMap::new();
+    for (seq, row) in (1_usize..).zip(rows) {
+        lines.place = format!("明细第 {} 行（{}）", row.line_no, masked_name(row.holder.as_ref()));
+        let nth = accounts.entry(row.account.as_ref()).or_insert(0);
+        *nth += 1;
+        lines.row((seq, *nth), row);
+        if !refs.insert(row.payment_ref.as_ref()) {
+            lines.refuse(Field::PaymentRef, "重复，同一笔支付不能报两次".to_string());
+        }
+    }
+    lines.place = "文件".to_string();
+    sheet.form.tail.iter().for_each(|line| lines.line(line, |field| sheet.value(field)));
+    if lines.problems.is_empty() {
+        match encode(&lines.text, sheet.form.charset) {
+            Ok(bytes) => return Ok((name, bytes)),
+            Err(c) => lines.refuse(Field::FileRef, unencodable(c, sheet.form.charset)),
+        }
+    }
+    Err(lines.problems)
+}
+
+/// The text in the charset, or the first character that it does not have.
+pub(super) fn encode(text: &str, form: FormCharset) -> Result<Vec<u8>, char> {
+    let charset = match form {
+        FormCharset::Gbk => return charset::encode_gbk(text).map_err(|e| e.character),
+        FormCharset::Gb18030 => Charset::Gb18030,
+        FormCharset::Utf8 => Charset::Utf8,
+        FormCharset::Utf8Bom => Charset::Utf8Bom,
+    };
+    charset::encode(text, charset).map_err(|e| e.character)
+}
+
+/// How many bytes a text takes within a file.
+fn width(text: &str, form: FormCharset) -> Result<usize, char> {
+    match form {
+        FormCharset::Utf8 | FormCharset::Utf8Bom => Ok(text.len()),
+        _ if text.is_ascii() => Ok(text.len()),
+        _ => encode(text, form).map(|bytes| bytes.len()),
+    }
+}
+
+fn unencodable(c: char, form: FormCharset) -> String {
+    let charset = form.code().to_ascii_uppercase();
+    format!("含有“{c}”(U+{:04X})，{charset} 无法表示，请按身份证和银行预留户名更正，或与银行商定写法", u32::from(c))
+}
+
+/// An amount in a unit.
+fn money(amount: Money, unit: Unit, bank: &Bank) -> String {
+    match unit {
+        Unit::Yuan => amount.to_string(),
+        Unit::AsBankSays if !bank.amounts_in_fen() => amount.to_string(),
+        Unit::Fen | Unit::AsBankSays => amount.fen().to_string(),
+    }
+}
+
+/// What a field holds: a text, or an amount whose unit its style says.
+enum Value<'a> {
+    Text(std::borrow::Cow<'a, str>),
+    Amount(Money),
+}
+
+impl<'a> Sheet<'a> {
+    /// The value of a field that belongs to the file.
+    fn value(&self, field: Field) -> Value<'a> {
+        let header = self.header;
+        let text = match field {
+            Field::Total => return Value::Amount(header.total),
+            Field::FileRef => header.file_ref.as_str().into(),
+            Field::Rows => header.rows.to_string().into(),
+            Field::PayDate => format!("{:08}", date_number(header.pay_date)).into(),
+            Field::Agency => header.agency_code.as_str().into(),
+            Field::Scheme => header.scheme_code.as_str().into(),
+            Field::Period => header.periods.last.number().to_string().into(),
+            Field::Run => self.run_no.to_string().into(),
+            Field::Part => header.part.to_string().into(),
+            Field::Parts => header.parts.to_string().into(),
+            Field::Bank => self.bank.code.as_str().into(),
+            Field::BankName => self.bank.name.as_str().into(),
+            _ => self.bank.value(field.name()).unwrap_or_default().into(),
+        };
+        Value::Text(text)
+    }
+
+    fn value_of_row<'r, T: AsRef<str>>(
+        &self,
+        field: Field,
+        (seq, nth): (usize, usize),
+        row: &'r PaymentRow<T>,
+    ) -> Value<'r>
+    where
+        'a: 'r,
+    {
+        let text = match field {
+            Field::Amount => return Value::Amount(row.amount),
+            Field::Seq => seq.to_string().into(),
+            Field::Nth => nth.to_string().into(),
+            Field::LineNo => row.line_no.to_string().into(),
+            Field::Account => row.account.as_ref().into(),
+            Field::Holder => row.holder.as_ref().into(),
+            Field::Remark => row.remark.as_ref().into(),
+            Field::PaymentRef => row.payment_ref.as_ref().into(),
+            Field::CitizenNumber => row.citizen_number.as_ref().into(),
+            other => return self.value(other),
+        };
+        Value::Text(text)
+    }
+}
+
+/// Lines as they grow, with what stands against them.
+struct Lines<'a> {
+    sheet: &'a Sheet<'a>,
+    place: String,
+    text: String,
+    problems: Vec<CannotWrite>,
+}
+
+impl Lines<'_> {
+    fn refuse(&mut self, field: Field, problem: String) {
+        self.problems.push(CannotWrite { place: self.place.clone(), field, problem });
+    }
+
+    /// Letters, digits and `-_.` only: a name is a name on every machine.
+    fn file_name(&mut self) -> String {
+        let before = self.text.len();
+        let sheet = self.sheet;
+        self.pieces(&sheet.form.name, |field| sheet.value(field));
+        let name = self.text.split_off(before);
+        if name.chars().any(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))) || name.starts_with('.') {
+            self.refuse(Field::FileRef, format!("文件名“{name}”只能有字母、数字和 - _ ."));
+        }
+        name
+    }
+
+    fn row<T: AsRef<str>>(&mut self, numbers: (usize, usize), row: &PaymentRow<T>) {
+        if row.amount <= Money::ZERO {
+            self.refuse(Field::Amount, format!("{} 元，应大于 0", row.amount));
+        }
+        if self.sheet.form.row.has(Field::Holder) {
+            let limit = self.sheet.layout.name_bytes;
+            match width(row.holder.as_ref(), self.sheet.form.charset) {
+                Ok(bytes) if bytes > limit => self.too_long(Field::Holder, bytes, limit),
+                _ => {}
+            }
+        }
+        for (field, text) in [(Field::Account, row.account.as_ref()), (Field::Holder, row.holder.as_ref())] {
+            let is_foreign = field == Field::Holder && text.is_ascii();
+            if text.is_empty() {
+                self.refuse(field, "为空，应填写".to_string());
+            } else if !is_foreign && text.chars().any(char::is_whitespace) {
+                self.refuse(field, "中间或首尾有空格，请删除".to_string());
+            }
+        }
+        let sheet = self.sheet;
+        self.line(&sheet.form.row, |field| sheet.value_of_row(field, numbers, row));
+    }
+
+    fn too_long(&mut self, field: Field, bytes: usize, limit: usize) {
+        self.refuse(field, format!("共 {bytes} 字节，最多 {limit} 字节；不能截断，请与银行商定写法"));
+    }
+
+    fn line<'v>(&mut self, template: &Template, value: impl Fn(Field) -> Value<'v>) {
+        self.pieces(template, value);
+        self.text.push_str(self.sheet.form.newline);
+    }
+
+    fn pieces<'v>(&mut self, template: &Template, value: impl Fn(Field) -> Value<'v>) {
+        for piece in &template.0 {
+            match piece {
+                Piece::Text(text) => self.text.push_str(text),
+                Piece::Field(field, style) => match value(*field) {
+                    Value::Text(text) => self.put(*field, &text, *style),
+                    Value::Amount(amount) => {
+                        let text = money(amount, style.unit, self.sheet.bank);
+                        self.put(*field, &text, *style);
+                    }
+                },
+            }
+        }
+    }
+
+    /// One field in its style.
+    fn put(&mut self, field: Field, text: &str, style: Style) {
+        let form = self.sheet.form;
+        // Once is enough: it is the same in every row.
+        if field.is_of_bank() && text.is_empty() && self.problems.iter().all(|p| p.field != field) {
+            let problem = format!("没有填写，请在银行 {} 的设置里补上 {}", self.sheet.bank.code, field.name());
+            self.problems.push(CannotWrite { place: "文件".to_string(), field, problem });
+        }
+        if let Some(c) = text.chars().find(|c| c.is_control() || *c == form.separator) {
+            self.refuse(field, format!("含有“{}”(U+{:04X})，不能写入银行文件，请更正", c.escape_debug(), u32::from(c)));
+            return;
+        }
+        let bytes = match width(text, form.charset) {
+            Ok(bytes) => bytes,
+            Err(c) => return self.refuse(field, unencodable(c, form.charset)),
+        };
+        let limits = [style.most, style.zeros, style.width.map(|(_, width)| width)];
+        if let Some(limit) = limits.into_iter().flatten().min().filter(|limit| bytes > *limit) {
+            return self.too_long(field, bytes, limit);
+        }
+        let zeros = style.zeros.map_or(0, |zeros| zeros - bytes);
+        let (before, after) = match style.width {
+            Some((Side::Left, width)) => (0, width.saturating_sub(bytes + zeros)),
+            Some((Side::Right, width)) => (width.saturating_sub(bytes + zeros), 0),
+            None => (0, usize::from(style.blank && text.is_empty())),
+        };
+        self.text.extend(std::iter::repeat_n(' ', before));
+        self.text.extend(std::iter::repeat_n('0', zeros));
+        self.text.push_str(text);
+        self.text.extend(std::iter::repeat_n(' ', after));
+    }
+}
