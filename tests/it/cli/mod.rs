@@ -1,6 +1,7 @@
 //! The program as a clerk and another program see it: commands, exit codes, files, JSON.
 
 mod bad_input;
+mod bank_layouts;
 mod commands;
 mod crash;
 mod move_office;

@@ -244,7 +244,7 @@ impl Lines<'_> {
         // Once is enough: it is the same in every row.
         if field.is_of_bank() && text.is_empty() && self.problems.iter().all(|p| p.field != field) {
             let problem = format!("没有填写，请在银行 {} 的设置里补上 {}", self.sheet.bank.code, field.name());
-            self.problems.push(CannotWrite { place: "文件".to_string(), field, problem });
+            self.problems.push(CannotWrite { place: "银行设置的".to_string(), field, problem });
         }
         if let Some(c) = text.chars().find(|c| c.is_control() || *c == form.separator) {
             self.refuse(field, format!("含有“{}”(U+{:04X})，不能写入银行文件，请更正", c.escape_debug(), u32::from(c)));
