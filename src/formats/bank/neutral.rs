@@ -752,13 +752,13 @@ fn decode(bytes: &[u8]) -> Result<String, ReadError> {
     charset::decode(bytes, Some(charset)).map(|(text, _)| text).map_err(ReadError::Charset)
 }
 
-/// Chinese text in UTF-8. GB18030 text almost never looks so: every two of its Chinese characters
-/// would have to begin and end in a few rare codes.
+/// Chinese text in UTF-8. GB18030 text does not look so by chance: every two of its Chinese characters
+/// would have to begin and end in a few rare codes, six of them at least.
 pub(super) fn is_unmarked_utf8(bytes: &[u8]) -> bool {
     let is_chinese = |c: char| matches!(c, '·' | '\u{3000}'..='\u{9FFF}' | '\u{FF01}'..='\u{FF5E}' | '\u{20000}'..);
     std::str::from_utf8(bytes).is_ok_and(|text| {
-        // 路 in GB18030 has the bytes of · in UTF-8: at least one character must be longer.
-        text.chars().any(|c| c.len_utf8() > 2) && text.chars().all(|c| c.is_ascii() || is_chinese(c))
+        // In GB18030 路 has the bytes of · in UTF-8, and 駙· those of two characters: one short name is no sign.
+        text.chars().filter(|c| c.len_utf8() > 2).count() > 3 && text.chars().all(|c| c.is_ascii() || is_chinese(c))
     })
 }
 
@@ -1107,6 +1107,7 @@ mod tests {
         assert_eq!(read_answer(format!("\u{FEFF}{ANSWER}").as_bytes()).as_ref(), Ok(&answer));
         assert_eq!(read_answer(ANSWER.as_bytes()), Err(ReadError::UnmarkedUtf8));
         assert!(std::str::from_utf8(&gb("路")).is_ok() && !is_unmarked_utf8(&gb("路")));
+        assert!(std::str::from_utf8(&gb("駙·")).is_ok() && !is_unmarked_utf8(&gb("駙·")));
     }
 
     #[test]
