@@ -216,6 +216,7 @@ CREATE TABLE roster_import (
     scheme_code TEXT NOT NULL,
     file_name TEXT NOT NULL,
     digest TEXT NOT NULL, -- kept_file
+    rejects_digest TEXT, -- kept_file: the rows that were given back with their reasons, if any
     row_count BIGINT NOT NULL,
     new_count BIGINT NOT NULL,
     changed_count BIGINT NOT NULL,

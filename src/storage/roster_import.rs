@@ -10,11 +10,9 @@ use crate::values;
 statements! {
     IMPORTED = "SELECT import_no, file_name, imported_by, imported_on FROM roster_import \
                 WHERE agency_code = $1 AND scheme_code = $2 AND digest = $3";
-    /// What was kept by the same event beside the roster.
-    GIVEN_BACK = "SELECT f.digest FROM roster_import i JOIN kept_file f ON f.agency_code = i.agency_code AND f.event_no = i.event_no \
-                  WHERE i.agency_code = $1 AND i.import_no = $2 AND f.digest <> i.digest";
-    INSERT = "INSERT INTO roster_import (agency_code, import_no, scheme_code, file_name, digest, row_count, new_count, changed_count, \
-                     missing_count, imported_by, imported_on, event_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    GIVEN_BACK = "SELECT rejects_digest FROM roster_import WHERE agency_code = $1 AND import_no = $2 AND rejects_digest IS NOT NULL";
+    INSERT = "INSERT INTO roster_import (agency_code, import_no, scheme_code, file_name, digest, rejects_digest, row_count, new_count, changed_count, \
+                     missing_count, imported_by, imported_on, event_no) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 }
 
 /// An import that took effect: number, file name, who, business date.
@@ -69,7 +67,7 @@ pub async fn insert(
     import_no: i64,
     scheme: &str,
     file_name: &str,
-    digest: &str,
+    (digest, rejects_digest): (&str, Option<&str>),
     counts: ImportCounts,
     mark: ChangeMark<'_>,
 ) -> Result<(), StorageError> {
@@ -81,6 +79,7 @@ pub async fn insert(
             scheme,
             file_name,
             digest,
+            rejects_digest,
             counts.rows,
             counts.new,
             counts.changed,

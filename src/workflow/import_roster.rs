@@ -402,11 +402,15 @@ async fn store(
     let hits = plan.store(step, scheme, people, Some(import_no), ("名册导入", &evidence), by).await?;
     let mark = ChangeMark { by: by.0, on: step.on, event_no: step.event_no, accepted_by: by.1 };
     // Whoever could not write it, or lost it, gets it again by importing the same file again.
+    let mut rejects_digest = None;
     if let Some(rejects) = &imported.rejects {
         let name = format!("{file_name} 退回");
-        kept_file::keep(&mut step.tx, &step.agency, &name, rejects.clone(), step.event_no).await?;
+        let kept = kept_file::keep(&mut step.tx, &step.agency, &name, rejects.clone(), step.event_no).await?;
+        rejects_digest = Some(kept);
     }
-    roster_import::insert(&mut step.tx, &step.agency, import_no, &scheme.code, file_name, digest, counts, mark).await?;
+    let digests = (digest, rejects_digest.as_deref());
+    roster_import::insert(&mut step.tx, &step.agency, import_no, &scheme.code, file_name, digests, counts, mark)
+        .await?;
     let detail = json!({
         "import": import_no, "file": file_name, "digest": digest, "rows": counts.rows,
         "new": counts.new, "changed": counts.changed, "missing": counts.missing, "comparison_hits": hits.len(),

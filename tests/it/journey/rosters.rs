@@ -349,6 +349,11 @@ async fn the_good_rows_take_effect_and_the_bad_ones_come_back() {
         let rejects = String::from_utf8(imported.rejects.unwrap()).unwrap();
         let again = office.changes_nothing(import(&bytes, true)).await.unwrap();
         assert!(again.already.is_some() && again.rejects.unwrap() == rejects.as_bytes(), "given back once more");
+        // Another file with the same bad rows: what is given back is the same bytes, kept once.
+        let other = [&bytes[..], b"\n"].concat();
+        assert_eq!(import(&other, true).await.unwrap().rejects.unwrap(), rejects.as_bytes());
+        let again = office.changes_nothing(import(&other, true)).await.unwrap();
+        assert!(again.already.is_some() && again.rejects.unwrap() == rejects.as_bytes(), "of this file too");
         let widths: Vec<usize> = rejects.lines().map(|line| line.matches(',').count()).collect();
         assert_eq!(widths, [8; 4], "titles and three rows, all of one width: {rejects}");
         // Corrected, it brings the new ones; the others were never meant to be in it.
