@@ -9,6 +9,7 @@ import shutil
 import statistics
 import sys
 
+import long
 import measure
 import peer_postgres
 import peer_sqlite
@@ -153,15 +154,17 @@ def arguments():
     parser.add_argument("--peers", default=",".join(PEERS), help="of " + ", ".join(PEERS))
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--small", action="store_true", help="200 people and one month: milliseconds and fsyncs")
+    parser.add_argument("--long", action="store_true", help="20,000 people and 61 months: the last beside the first")
     options = parser.parse_args()
-    usual = (200, 5, 1) if options.small else (100_000, 1, 12)
+    usual = (200, 5, 1) if options.small else (20_000, 1, 61) if options.long else (100_000, 1, 12)
     for name, value in zip(("people", "rounds", "months"), usual):
         if getattr(options, name) is None:
             setattr(options, name, value)
     options.peers = options.peers.split(",")
     unknown = set(options.peers) - set(PEERS)
-    if unknown or not 1 <= options.months <= 12 or options.people < 100 or options.rounds < 1:
-        parser.error(f"unknown: {', '.join(unknown)}" if unknown else "--people from 100, --months 1 to 12, --rounds from 1")
+    if unknown or not 1 <= options.months <= (12, 120)[options.long] or options.people < 100 or options.rounds < 1:
+        limits = "--people from 100, --months 1 to 12 (to 120 with --long), --rounds from 1"
+        parser.error(f"unknown: {', '.join(unknown)}" if unknown else limits)
     return options
 
 
@@ -171,6 +174,9 @@ def main():
     if options.small:
         heading(options)
         return small.report(PROGRAM, work, FOLDER, options.rounds)
+    if options.long:
+        heading(options)
+        return long.report(PROGRAM, work, f"{FOLDER}/office")
     data = f"{FOLDER}/data"
     work.write(data)
     results = {name: [] for name in options.peers}

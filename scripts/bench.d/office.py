@@ -50,8 +50,11 @@ class Office:
         self._write("bank.toml", BANK_FILE.format(rows=max(rows, 1000)))
         self._write("fafang.toml", 'banks = ["bank.toml"]\n')
         first = month_text(self.work.months[0])
-        budget = yuan(self.work.budget * len(self.work.months))
-        self._write("scheme.toml", SCHEME_FILE.format(code=SCHEME, first=first, budget=budget))
+        scheme = SCHEME_FILE.format(code=SCHEME, first=first)
+        years = [month // 100 for month in self.work.months]
+        for year in sorted(set(years)):
+            scheme += APPROPRIATION.format(year=year, budget=yuan(self.work.budget * years.count(year)))
+        self._write("scheme.toml", scheme)
         self.do("init", "--agency", AGENCY, "--name", "和静县社会保险中心", "--admin", "信息员")
         for name, role in ((MAKER, "maker"), (REVIEWER, "reviewer"), (APPROVER, "approver"), (CASHIER, "finance")):
             self.do("user", "add", name, "--role", role)
@@ -237,9 +240,11 @@ amount = "individual"
 back_pay = "forfeited"
 start_month = "thirty_days"
 stop_month = "thirty_days"
-[[appropriation]]
-year = 2026
-document = "测算〔2026〕1号"
+"""
+
+APPROPRIATION = """[[appropriation]]
+year = {year}
+document = "测算〔{year}〕1号"
 project = "按人核定的养老待遇"
 function_code = "2090101"
 economic_code = "30302"

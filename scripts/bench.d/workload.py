@@ -34,7 +34,8 @@ NUMBERS = BIRTH_DAYS * 1000 * len(AREAS)
 
 def months(count):
     """The months of the history and the measured one, oldest first."""
-    return [MONTH - back for back in range(count - 1, -1, -1)]
+    last = MONTH // 100 * 12 + MONTH % 100 - 1
+    return [n // 12 * 100 + n % 12 + 1 for n in range(last - count + 1, last + 1)]
 
 
 def day(month, of_month):
