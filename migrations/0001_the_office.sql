@@ -115,46 +115,51 @@ CREATE TABLE posting (
     FOREIGN KEY (agency_code, appropriation_no) REFERENCES appropriation (agency_code, appropriation_no)
 );
 
--- A person, once per agency.
-CREATE TABLE beneficiary (
+-- The rolls: every enrolment of a scheme as it began, with its person, some hundred lines a page, in the order of enrolment.
+-- Insert-only. How a line reads: NewEnrolment::write_line in src/domain/roll.rs. A person is known by the number of the first
+-- enrolment, so no table of people stands beside.
+CREATE TABLE roll_page (
     agency_code TEXT NOT NULL,
-    beneficiary_no BIGINT NOT NULL,
-    citizen_number TEXT NOT NULL, -- normalised, 18 characters where such a form exists
-    name TEXT NOT NULL, -- as on the identity card, separator U+00B7
-    former_unit TEXT NOT NULL,
-    retired_on BIGINT,
-    phone TEXT NOT NULL,
-    PRIMARY KEY (agency_code, beneficiary_no),
-    UNIQUE (agency_code, citizen_number)
+    first_enrolment_no BIGINT NOT NULL, -- the smallest on the page …
+    last_enrolment_no BIGINT NOT NULL CHECK (last_enrolment_no >= first_enrolment_no), -- … and the greatest; pages do not overlap
+    scheme_code TEXT NOT NULL,
+    import_no BIGINT, -- roster import that enrolled these people; none by a single change
+    entered_by TEXT NOT NULL, -- who entered them with their accounts: may not approve their payment
+    event_no BIGINT NOT NULL, -- audit event of the enrolment
+    content TEXT NOT NULL,
+    PRIMARY KEY (agency_code, first_enrolment_no)
 );
 
--- A person in a scheme as enrolled. What became of it is told by the events: only the account, which
--- decides nothing about what is owed, is kept here as of now.
-CREATE TABLE enrolment (
+-- Where the enrolments of a citizen number stand: the lines "number enrolment" of each import, sorted by a key that the digits
+-- of the number make (src/storage/roll.rs). Follows from the rolls; doctor compares.
+CREATE TABLE roll_index (
+    agency_code TEXT NOT NULL,
+    first_enrolment_no BIGINT NOT NULL, -- of the import
+    page_no BIGINT NOT NULL, -- 1, 2, 3 … per import
+    scheme_code TEXT NOT NULL,
+    first_key BIGINT NOT NULL, -- the smallest on the page …
+    last_key BIGINT NOT NULL CHECK (last_key >= first_key), -- … and the greatest
+    content TEXT NOT NULL,
+    PRIMARY KEY (agency_code, first_enrolment_no, page_no)
+);
+CREATE INDEX roll_index_by_key ON roll_index (agency_code, first_key, last_key);
+
+-- What an enrolment is now, told by exception: a row for those that changed since they were enrolled. What is NULL is as enrolled.
+-- What became of the entitlement is told by the events: the account and the name decide nothing about what is owed.
+CREATE TABLE enrolment_now (
     agency_code TEXT NOT NULL,
     enrolment_no BIGINT NOT NULL,
-    scheme_code TEXT NOT NULL,
-    beneficiary_no BIGINT NOT NULL,
-    category TEXT NOT NULL,
-    first_period BIGINT NOT NULL,
-    first_on BIGINT, -- day in that month, when known
-    last_period BIGINT, -- last month owed, when the roster said one
-    amount_fen BIGINT NOT NULL, -- the person's own monthly amount in schemes of individual amounts, else 0 …
-    amount_from BIGINT, -- … as of this month
-    certified_on BIGINT, -- last certification known at enrolment
-    bank_code TEXT NOT NULL,
-    account_number TEXT NOT NULL,
-    account_holder TEXT NOT NULL, -- 户名, the bank's spelling
-    holder_relation TEXT NOT NULL, -- why the holder is another person
-    account_set_by TEXT NOT NULL, -- who entered the account: may not approve its payment
-    import_no BIGINT, -- roster import that enrolled the person; none by a single change
+    name TEXT,
+    bank_code TEXT,
+    account_number TEXT,
+    account_holder TEXT, -- 户名, the bank's spelling
+    holder_relation TEXT, -- why the holder is another person
+    account_set_by TEXT, -- who entered the account: may not approve its payment
     changed_event_no BIGINT NOT NULL, -- audit event of the last change
     PRIMARY KEY (agency_code, enrolment_no),
-    UNIQUE (agency_code, scheme_code, beneficiary_no),
-    FOREIGN KEY (agency_code, beneficiary_no) REFERENCES beneficiary (agency_code, beneficiary_no),
-    CHECK ((amount_fen = 0) = (amount_from IS NULL))
+    CHECK ((bank_code IS NULL) = (account_number IS NULL) AND (bank_code IS NULL) = (account_holder IS NULL)
+        AND (bank_code IS NULL) = (holder_relation IS NULL) AND (bank_code IS NULL) = (account_set_by IS NULL))
 );
-CREATE INDEX enrolment_of_person ON enrolment (agency_code, beneficiary_no);
 
 -- What happened to an enrolment after it began: facts, and the undoing of wrong ones. Append-only.
 CREATE TABLE enrolment_event (
@@ -178,7 +183,6 @@ CREATE TABLE enrolment_event (
     accepted_by TEXT, -- the second person, where the scheme asks for one
     event_no BIGINT NOT NULL,
     PRIMARY KEY (agency_code, enrolment_no, seq_no),
-    FOREIGN KEY (agency_code, enrolment_no) REFERENCES enrolment (agency_code, enrolment_no),
     CHECK ((kind = 'resumed') = (back_paid IS NOT NULL)),
     CHECK ((kind = 'undone') = (undoes_seq IS NOT NULL)),
     CHECK (accepted_by IS NULL OR accepted_by <> made_by)
@@ -422,7 +426,7 @@ CREATE INDEX payment_outcome_by_event ON payment_outcome (agency_code, event_no)
 CREATE TABLE hold (
     agency_code TEXT NOT NULL,
     hold_no BIGINT NOT NULL,
-    beneficiary_no BIGINT NOT NULL,
+    beneficiary_no BIGINT NOT NULL, -- the person: number of the first enrolment
     reason_class TEXT NOT NULL,
     note TEXT NOT NULL,
     opened_on BIGINT NOT NULL,
@@ -433,7 +437,6 @@ CREATE TABLE hold (
     cleared_event_no BIGINT,
     resolution TEXT,
     PRIMARY KEY (agency_code, hold_no),
-    FOREIGN KEY (agency_code, beneficiary_no) REFERENCES beneficiary (agency_code, beneficiary_no),
     CHECK ((cleared_on IS NULL) = (cleared_by IS NULL) AND (cleared_on IS NULL) = (resolution IS NULL) AND (cleared_on IS NULL) = (cleared_event_no IS NULL))
 );
 

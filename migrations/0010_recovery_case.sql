@@ -20,7 +20,6 @@ CREATE TABLE recovery_case (
     closed_event_no BIGINT,
     PRIMARY KEY (agency_code, case_no),
     UNIQUE (agency_code, notice_no),
-    FOREIGN KEY (agency_code, enrolment_no) REFERENCES enrolment (agency_code, enrolment_no),
     CHECK (monthly_cap_fen = 0 OR consent <> ''),
     CHECK ((closed_by IS NULL) = (closed_on IS NULL) AND (closed_by IS NULL) = (closed_event_no IS NULL))
 );

@@ -16,7 +16,6 @@ CREATE TABLE comparison_hit (
     PRIMARY KEY (agency_code, hit_no),
     UNIQUE (agency_code, hold_no),
     FOREIGN KEY (agency_code, list_no, row_no) REFERENCES comparison_entry (agency_code, list_no, row_no),
-    FOREIGN KEY (agency_code, beneficiary_no) REFERENCES beneficiary (agency_code, beneficiary_no),
     FOREIGN KEY (agency_code, hold_no) REFERENCES hold (agency_code, hold_no),
     CHECK ((status = 'open') = (decided_by IS NULL) AND (decided_by IS NULL) = (decided_on IS NULL)
         AND (decided_by IS NULL) = (decided_event_no IS NULL) AND (decided_by IS NULL) = (decision IS NULL))

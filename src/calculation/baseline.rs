@@ -17,11 +17,15 @@ pub fn even(scheme: &Scheme, entitlement: &Entitlement, last: Period) -> Sent {
     months.map(|month| (month, claim(scheme, entitlement, month).amount())).filter(|(_, due)| !due.is_zero()).collect()
 }
 
-/// What was sent for the people of a scheme.
-#[derive(Debug, Clone)]
-pub struct SentSoFar {
-    even_until: Option<Period>,
-    listed: HashMap<i64, Sent>,
+/// What was sent for the people of a scheme, asked of one after another.
+#[derive(Debug)]
+pub enum SentSoFar<'a> {
+    /// When no run stands: nothing was sent. The month before the scheme's first.
+    Nothing(Period),
+    /// What the payments themselves say of everybody; who is not in it was sent nothing.
+    Counted(HashMap<i64, Sent>),
+    /// What a baseline and all that happened since say.
+    Since(Since<'a>),
 }
 
 /// What was sent for one enrolment.
@@ -33,67 +37,63 @@ pub enum SentTo {
     Listed(Sent),
 }
 
-/// What happened since a baseline, that it does not know.
+/// A baseline, and what happened since that it does not know.
 #[derive(Debug)]
 pub struct Since<'a> {
+    /// What was known then.
+    pub baseline: &'a Baseline,
     /// The scheme as the baseline knew it.
     pub scheme: &'a Scheme,
     /// True when the scheme has another version now.
     pub is_other_version: bool,
-    /// Entitlements as the baseline knew them, of those who changed.
-    pub then: &'a HashMap<i64, Entitlement>,
-    /// Covers that were sent before and failed since: enrolment and what it had sent.
-    pub failed: &'a [(i64, Vec<Cover>)],
+    /// Covers that were sent before and failed since, by enrolment.
+    pub failed: HashMap<i64, Vec<Cover>>,
 }
 
-impl SentSoFar {
+/// Someone of whom is asked what was sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The enrolment.
+    pub no: i64,
+    /// As it is now.
+    pub now: &'a Entitlement,
+    /// As the baseline knew it, where something was told since.
+    pub then: Option<&'a Entitlement>,
+    /// True when recoveries touched it.
+    pub is_moved: bool,
+}
+
+impl SentSoFar<'_> {
     /// When no run stands: nothing was sent, whatever the scheme's first month is.
-    pub fn nothing(scheme: &Scheme) -> SentSoFar {
-        SentSoFar { even_until: Some(scheme.first.previous()), listed: HashMap::new() }
-    }
-
-    /// What the payments themselves say of everybody; who is not in it was sent nothing.
-    pub fn counted(listed: HashMap<i64, Sent>) -> SentSoFar {
-        SentSoFar { even_until: None, listed }
-    }
-
-    /// What the baseline and all that happened since say of these enrolments, with their entitlements as they are now.
-    /// `is_moved` tells whom recoveries touched.
-    pub fn since<'p>(
-        baseline: &Baseline,
-        since: &Since<'_>,
-        people: impl IntoIterator<Item = (i64, &'p Entitlement)>,
-        is_moved: impl Fn(i64) -> bool,
-    ) -> SentSoFar {
-        let mut failed: HashMap<i64, Vec<&Cover>> = HashMap::new();
-        for (enrolment_no, covers) in since.failed {
-            failed.entry(*enrolment_no).or_default().extend(covers);
-        }
-        let mut listed = HashMap::new();
-        for (no, now) in people {
-            let then = since.then.get(&no);
-            let told = since.is_other_version || then.is_some() || is_moved(no) || failed.contains_key(&no);
-            let mut sent = match baseline.uneven.get(&no) {
-                Some(sent) => sent.clone(),
-                None if no > baseline.last_enrolment_no => Sent::new(),
-                None if told => even(since.scheme, then.unwrap_or(now), baseline.last),
-                None => continue,
-            };
-            for cover in failed.remove(&no).into_iter().flatten() {
-                *sent.entry(cover.period).or_default() -= cover.amount;
-            }
-            listed.insert(no, sent);
-        }
-        SentSoFar { even_until: Some(baseline.last), listed }
+    pub fn nothing(scheme: &Scheme) -> SentSoFar<'static> {
+        SentSoFar::Nothing(scheme.first.previous())
     }
 
     /// What was sent for one enrolment; asked once of each.
-    pub fn take(&mut self, enrolment_no: i64) -> SentTo {
-        match (self.listed.remove(&enrolment_no), self.even_until) {
-            (Some(sent), _) => SentTo::Listed(sent),
-            (None, Some(last)) => SentTo::Even(last),
-            (None, None) => SentTo::Listed(Sent::new()),
+    pub fn to(&mut self, asked: Asked<'_>) -> SentTo {
+        match self {
+            SentSoFar::Nothing(until) => SentTo::Even(*until),
+            SentSoFar::Counted(listed) => SentTo::Listed(listed.remove(&asked.no).unwrap_or_default()),
+            SentSoFar::Since(since) => since.to(asked),
         }
+    }
+}
+
+impl Since<'_> {
+    fn to(&mut self, Asked { no, now, then, is_moved }: Asked<'_>) -> SentTo {
+        let Since { baseline, scheme, is_other_version, failed } = self;
+        let failed = if failed.is_empty() { None } else { failed.remove(&no) };
+        let told = *is_other_version || then.is_some() || is_moved || failed.is_some();
+        let mut sent = match baseline.uneven.get(&no) {
+            Some(sent) => sent.clone(),
+            None if no > baseline.last_enrolment_no => Sent::new(),
+            None if told => even(scheme, then.unwrap_or(now), baseline.last),
+            None => return SentTo::Even(baseline.last),
+        };
+        for cover in failed.into_iter().flatten() {
+            *sent.entry(cover.period).or_default() -= cover.amount;
+        }
+        SentTo::Listed(sent)
     }
 }
 
@@ -223,16 +223,17 @@ mod tests {
                 claims: BTreeMap::new(),
                 uneven: (!is_new && !is_even).then(|| (7, sent.clone())).into_iter().collect(),
             };
-            let failed: Vec<(i64, Vec<Cover>)> = failing
+            let failed: Vec<Cover> = failing
                 .iter()
                 .filter_map(|m| sent.remove(&month(*m)).map(|amount| (month(*m), amount)))
-                .map(|(period, amount)| (7, vec![Cover { period, amount, claim: amount, covered_before: Money::ZERO }]))
+                .map(|(period, amount)| Cover { period, amount, claim: amount, covered_before: Money::ZERO })
                 .collect();
-            let then: HashMap<i64, Entitlement> = changed.map(|_| (7, before)).into_iter().collect();
+            let failed: HashMap<i64, Vec<Cover>> = (!failed.is_empty()).then_some((7, failed)).into_iter().collect();
+            let then = changed.map(|_| before);
             let is_other_version = new_standard.is_some();
-            let since = Since { scheme: &known_as, is_other_version, then: &then, failed: &failed };
-            let mut told = SentSoFar::since(&baseline, &since, [(7, &now)], |_| is_moved);
-            let told = told.take(7);
+            let since = Since { baseline: &baseline, scheme: &known_as, is_other_version, failed };
+            let asked = Asked { no: 7, now: &now, then: then.as_ref(), is_moved };
+            let told = SentSoFar::Since(since).to(asked);
             if let SentTo::Even(until) = &told {
                 let owed = payable(&now_as, &now, &sent, last.plus(i32::try_from(more).unwrap()));
                 prop_assert_eq!(

@@ -173,13 +173,18 @@ impl CitizenNumber {
         mask_middle(&self.0, 6, 4)
     }
 
-    /// Birth date, where the number holds one: the old residence card has two-digit years, a unit none.
+    /// [`CitizenNumber::birth_date`] of this number.
+    pub fn born_on(&self) -> Option<NaiveDate> {
+        CitizenNumber::birth_date(&self.0)
+    }
+
+    /// Birth date, where a stored number holds one: the old residence card has two-digit years, a unit none.
     ///
     /// Who keeps the rules of both, a person or a unit, is taken for a person: such a unit would
     /// need an area that ends like the year of a birth.
-    pub fn born_on(&self) -> Option<NaiveDate> {
-        let is_person = self.0.len() == 18 && (ends_in_its_check(&self.0) || credit_code(&self.0).is_err());
-        is_person.then(|| self.0.get(6..14)?.parse().ok().and_then(date_from_number)).flatten()
+    pub fn birth_date(number: &str) -> Option<NaiveDate> {
+        let is_person = number.len() == 18 && (ends_in_its_check(number) || credit_code(number).is_err());
+        is_person.then(|| number.get(6..14)?.parse().ok().and_then(date_from_number)).flatten()
     }
 }
 

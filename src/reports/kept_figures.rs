@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::ledger::{self, MonthFigures, Uncovered};
-use crate::calculation::baseline::{Claims, SentSoFar, Since};
+use crate::calculation::baseline::{Asked, Claims, SentSoFar, Since};
 use crate::calculation::claim::claim;
 use crate::domain::payment::PaymentState;
 use crate::domain::period::Period;
@@ -67,13 +67,14 @@ pub async fn kept_figures(
     }
 
     let holds = hold::open_by_person(tx, agency).await?;
-    let failed_covers: Vec<_> = failed.iter().map(|f| (f.enrolment_no, f.covers.clone())).collect();
-    let since = Since { scheme: &scheme, is_other_version: false, then: &then, failed: &failed_covers };
-    let mut sent =
-        SentSoFar::since(&baseline, &since, people.iter().map(|p| (p.no, &p.entitlement)), |no| is_moved.contains(&no));
+    let failed_covers = cover::by_enrolment(failed.clone());
+    let since = Since { baseline: &baseline, scheme: &scheme, is_other_version: false, failed: failed_covers };
+    let mut sent = SentSoFar::Since(since);
     for person in &people {
         let mut missing = Vec::new();
-        let sent = sent.take(person.no).months(&scheme, &person.entitlement);
+        let (then, is_moved) = (then.get(&person.no), is_moved.contains(&person.no));
+        let asked = Asked { no: person.no, now: &person.entitlement, then, is_moved };
+        let sent = sent.to(asked).months(&scheme, &person.entitlement);
         for (month, figures) in &mut figures {
             let moved = moved.get(&(person.no, *month)).copied().unwrap_or_default();
             let covered = sent.get(month).copied().unwrap_or_default() + moved.offset_in - moved.recovered;

@@ -20,6 +20,7 @@ pub mod reconciliation;
 pub mod recoveries;
 pub mod recovery_notice;
 pub mod render;
+mod rolls;
 pub mod roster;
 pub mod run_difference;
 pub mod runs;

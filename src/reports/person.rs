@@ -77,7 +77,7 @@ pub async fn person(
         Numbers::Masked => (number.masked(), mask_middle(&known.phone, 3, 4), None),
     };
     let born = born.map_or_else(String::new, |day| format!("    出生: {day}"));
-    let retired = known.retired_on.map(day_text).unwrap_or_default();
+    let retired = known.retired_on.map_or_else(String::new, |day| day.to_string());
     Ok(Report {
         code: "person",
         title: format!("{} {own_number}", known.name),

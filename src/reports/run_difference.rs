@@ -1,6 +1,6 @@
 //! What differs between a run and the one before it: who is new, gone, changed, and why.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -67,19 +67,31 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
         same: 0,
     };
     // Most people are the same in both runs: of them only the amounts are looked at, of all others the whole payments.
-    let mut then = HashMap::with_capacity(usize::try_from(last.payments).unwrap_or_default());
+    let mut then: Vec<(i64, Money)> = Vec::with_capacity(usize::try_from(last.payments).unwrap_or_default());
     let bar = office.progress.begin("与上一批次比较", usize::try_from(last.payments + this.payments).ok(), "笔");
     let mut pages = Pages::of(agency, &last, payment::ALL_LINES);
     while let Some(page) = pages.next(tx).await? {
         bar.advance(page.span());
         then.extend(page.lines()?.iter().map(|line| (line.enrolment_no, line.amount)));
     }
+    then.sort_by_key(|(enrolment_no, _)| *enrolment_no);
+    let mut is_paid_again = vec![false; then.len()];
+    let mut at = 0;
     let mut pages = Pages::of(agency, this, payment::ALL_LINES);
     let mut others = BTreeMap::new();
     while let Some(page) = pages.next(tx).await? {
         bar.advance(page.span());
         for line in page.lines()? {
-            let was = then.remove(&line.enrolment_no);
+            // Enrolments ascend as long as the bank is the same.
+            if at > 0 && then[at - 1].0 >= line.enrolment_no {
+                at = 0;
+            }
+            at += then[at..].iter().take_while(|(enrolment_no, _)| *enrolment_no < line.enrolment_no).count();
+            let was =
+                then.get(at).filter(|(enrolment_no, _)| *enrolment_no == line.enrolment_no).map(|(_, amount)| *amount);
+            if was.is_some() {
+                is_paid_again[at] = true;
+            }
             if was == Some(line.amount) {
                 difference.same += 1;
             } else {
@@ -91,7 +103,8 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
         let differ = if was.is_some() { &mut difference.changed } else { &mut difference.new };
         differ.push(entry(&p, was.unwrap_or_default(), p.amount, months_reason(this, &p.covers)));
     }
-    difference.gone = gone(tx, office, this, &last, &then).await?;
+    let gone_numbers = then.iter().zip(is_paid_again).filter(|(_, is_paid)| !is_paid).map(|((no, _), _)| *no);
+    difference.gone = gone(tx, office, this, &last, &gone_numbers.collect()).await?;
     Ok(difference)
 }
 
@@ -101,20 +114,19 @@ async fn gone(
     office: &Office,
     this: &Run,
     last: &Run,
-    amounts: &HashMap<i64, Money>,
+    numbers: &BTreeSet<i64>,
 ) -> Result<Vec<Entry>, Failure> {
-    if amounts.is_empty() {
+    if numbers.is_empty() {
         return Ok(Vec::new());
     }
     let agency = office.agency_code.as_str();
     let scheme = office.scheme_of(tx, this).await?;
-    let numbers = amounts.keys().copied().collect();
-    let (enrolments, _) = enrolment::some_since(tx, agency, &this.scheme_code, &numbers, i64::MAX).await?;
+    let (enrolments, _) = enrolment::some_since(tx, agency, &this.scheme_code, numbers, i64::MAX).await?;
     let holds = hold::open_by_person(tx, agency).await?;
     let mut pages = Pages::of(agency, last, payment::ALL_LINES);
     let mut gone = BTreeMap::new();
     while let Some(page) = pages.next(tx).await? {
-        for line in page.lines()?.iter().filter(|line| amounts.contains_key(&line.enrolment_no)) {
+        for line in page.lines()?.iter().filter(|line| numbers.contains(&line.enrolment_no)) {
             let p = line.payment().map_err(unreadable)?;
             let person = enrolments.binary_search_by_key(&p.enrolment_no, |e| e.no).ok().map(|at| &enrolments[at]);
             let claim = person.map(|e| claim(&scheme, &e.entitlement, this.periods.last));

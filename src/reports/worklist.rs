@@ -1,7 +1,5 @@
 //! What a clerk must resolve: holds on people, and differences in banks' answers.
 
-use std::collections::HashMap;
-
 use super::table::{Column, Report, Sheet, Value};
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::money::Money;
@@ -16,11 +14,9 @@ use crate::storage::{change_request, enrolment, finding, hold, run};
 /// When the database cannot be read.
 pub async fn holds(office: &Office) -> Result<Report, Failure> {
     let mut tx = office.read().await?;
-    let people: HashMap<i64, (String, String)> = enrolment::people(&mut tx, &office.agency_code)
-        .await?
-        .into_iter()
-        .map(|(number, (no, name))| (no, (CitizenNumber::from_stored(number).masked(), name)))
-        .collect();
+    let open = hold::open(&mut tx, &office.agency_code).await?;
+    let numbers = open.iter().map(|(hold, _)| hold.beneficiary_no);
+    let people = enrolment::persons(&mut tx, &office.agency_code, numbers).await?;
     let columns = vec![
         Column::count("hold_no", "编号"),
         Column::text("name", "姓名"),
@@ -31,8 +27,10 @@ pub async fn holds(office: &Office) -> Result<Report, Failure> {
         Column::count("age_days", "天数"),
         Column::text("advice", "怎样处理"),
     ];
-    let rows = hold::open(&mut tx, &office.agency_code).await?.into_iter().map(|(hold, _)| -> Vec<Value> {
-        let (number, name) = people.get(&hold.beneficiary_no).cloned().unwrap_or_default();
+    let rows = open.into_iter().map(|(hold, _)| -> Vec<Value> {
+        let (number, name) = people.get(&hold.beneficiary_no).map_or_else(Default::default, |person| {
+            (CitizenNumber::from_stored(person.citizen_number.clone()).masked(), person.name.clone())
+        });
         vec![
             hold.no.into(),
             name.into(),

@@ -1,10 +1,12 @@
 //! Comparison lists, their entries, and the hits: our people on them.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
 use super::engine::{Tx, Value};
 use super::error::StorageError;
-use super::{counter, date};
+use super::{counter, date, enrolment};
 use crate::domain::comparison::{ComparisonKind, ComparisonRow, HitStatus};
 use crate::domain::money::Money;
 use crate::domain::period::date_number;
@@ -20,12 +22,11 @@ macro_rules! entries {
 macro_rules! select_hits {
     ($condition:literal) => {
         concat!(
-            "SELECT h.hit_no, h.list_no, h.row_no, l.kind, l.source, l.file_name, h.beneficiary_no, b.name, b.citizen_number, \
+            "SELECT h.hit_no, h.list_no, h.row_no, l.kind, l.source, l.file_name, h.beneficiary_no, e.citizen_number, \
              e.name AS listed_name, e.from_on, e.to_on, e.amount_fen, e.detail, h.hold_no, h.status, h.found_on, h.decided_by, \
              h.decided_on, h.decision FROM ",
             entries!(),
             " JOIN comparison_hit h ON h.agency_code = e.agency_code AND h.list_no = e.list_no AND h.row_no = e.row_no \
-             JOIN beneficiary b ON b.agency_code = h.agency_code AND b.beneficiary_no = h.beneficiary_no \
              WHERE h.agency_code = $1 AND ",
             $condition,
             " ORDER BY h.hit_no"
@@ -42,13 +43,12 @@ statements! {
              COUNT(CASE WHEN h.status = 'open' THEN 1 END) AS open_hits FROM comparison_list l \
              LEFT JOIN comparison_hit h ON h.agency_code = l.agency_code AND h.list_no = l.list_no WHERE l.agency_code = $1 \
              GROUP BY l.list_no, l.kind, l.source, l.file_name, l.row_count, l.imported_by, l.imported_on ORDER BY l.list_no";
-    /// Our people on one list, or on any.
-    MATCHES = concat!(
-        "SELECT e.list_no, e.row_no, l.kind, l.source, l.file_name, b.beneficiary_no, b.name, b.citizen_number, e.name AS listed_name, \
-         e.from_on, e.to_on FROM ",
+    /// Of one list, or of any.
+    ENTRIES = concat!(
+        "SELECT e.list_no, e.row_no, l.kind, l.source, l.file_name, CAST(0 AS BIGINT) AS beneficiary_no, e.citizen_number, \
+         e.name AS listed_name, e.from_on, e.to_on FROM ",
         entries!(),
-        " JOIN beneficiary b ON b.agency_code = e.agency_code AND b.citizen_number = e.citizen_number \
-         WHERE e.agency_code = $1 AND (CAST($2 AS BIGINT) IS NULL OR e.list_no = $2) ORDER BY e.list_no, e.row_no");
+        " WHERE e.agency_code = $1 AND (CAST($2 AS BIGINT) IS NULL OR e.list_no = $2) ORDER BY e.list_no, e.row_no");
     INSERT_HIT = "INSERT INTO comparison_hit (agency_code, hit_no, list_no, row_no, beneficiary_no, hold_no, status, found_on, event_no) \
                   VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8)";
     HITS = select_hits!("(CAST($2 AS TEXT) IS NULL OR h.status = $2)");
@@ -204,28 +204,26 @@ struct MatchRow {
     source: String,
     file_name: String,
     beneficiary_no: i64,
-    name: String,
     citizen_number: String,
     listed_name: String,
     from_on: Option<i64>,
     to_on: Option<i64>,
 }
 
-impl TryFrom<MatchRow> for Match {
-    type Error = StorageError;
-    fn try_from(row: MatchRow) -> Result<Match, StorageError> {
+impl MatchRow {
+    fn of(self, beneficiary_no: i64, name: String) -> Result<Match, StorageError> {
         Ok(Match {
-            list_no: row.list_no,
-            row_no: row.row_no,
-            kind: kind(&row.kind)?,
-            source: row.source,
-            file_name: row.file_name,
-            beneficiary_no: row.beneficiary_no,
-            name: row.name,
-            citizen_number: row.citizen_number,
-            listed_name: row.listed_name,
-            from: day(row.from_on)?,
-            to: day(row.to_on)?,
+            list_no: self.list_no,
+            row_no: self.row_no,
+            kind: kind(&self.kind)?,
+            source: self.source,
+            file_name: self.file_name,
+            beneficiary_no,
+            name,
+            citizen_number: self.citizen_number,
+            listed_name: self.listed_name,
+            from: day(self.from_on)?,
+            to: day(self.to_on)?,
         })
     }
 }
@@ -247,8 +245,15 @@ pub fn kind(code: &str) -> Result<ComparisonKind, StorageError> {
 /// # Errors
 /// The database's, or a stored value that cannot be.
 pub async fn matches(tx: &mut Tx, agency: &str, list_no: Option<i64>) -> Result<Vec<Match>, StorageError> {
-    let rows: Vec<MatchRow> = tx.fetch_all(MATCHES, values![agency, list_no]).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    let rows: Vec<MatchRow> = tx.fetch_all(ENTRIES, values![agency, list_no]).await?;
+    let listed: BTreeSet<&str> = rows.iter().map(|row| row.citizen_number.as_str()).collect();
+    let listed: Vec<&str> = listed.into_iter().collect();
+    let people = enrolment::known(tx, agency, &listed).await?;
+    let ours = rows.into_iter().filter_map(|row| {
+        let (beneficiary_no, name) = people.get(&row.citizen_number)?.clone();
+        Some(row.of(beneficiary_no, name))
+    });
+    ours.collect()
 }
 
 /// Stores a hit that nobody has decided; its number.
@@ -310,23 +315,34 @@ struct HitRow {
     decision: Option<String>,
 }
 
-impl TryFrom<HitRow> for Hit {
-    type Error = StorageError;
-    fn try_from(row: HitRow) -> Result<Hit, StorageError> {
+impl HitRow {
+    fn of(self, name: String) -> Result<Hit, StorageError> {
+        let person = self.of.beneficiary_no;
         Ok(Hit {
-            no: row.hit_no,
-            of: row.of.try_into()?,
-            amount: Money(row.amount_fen),
-            detail: row.detail,
-            hold_no: row.hold_no,
-            status: HitStatus::parse(&row.status)
-                .ok_or_else(|| StorageError::inconsistent("comparison_hit", row.hit_no, "没有这种状态"))?,
-            found_on: date("comparison_hit", row.found_on)?,
-            decided_by: row.decided_by,
-            decided_on: day(row.decided_on)?,
-            decision: row.decision,
+            no: self.hit_no,
+            of: self.of.of(person, name)?,
+            amount: Money(self.amount_fen),
+            detail: self.detail,
+            hold_no: self.hold_no,
+            status: HitStatus::parse(&self.status)
+                .ok_or_else(|| StorageError::inconsistent("comparison_hit", self.hit_no, "没有这种状态"))?,
+            found_on: date("comparison_hit", self.found_on)?,
+            decided_by: self.decided_by,
+            decided_on: day(self.decided_on)?,
+            decision: self.decision,
         })
     }
+}
+
+async fn named(tx: &mut Tx, agency: &str, rows: Vec<HitRow>) -> Result<Vec<Hit>, StorageError> {
+    let people = enrolment::persons(tx, agency, rows.iter().map(|row| row.of.beneficiary_no)).await?;
+    let name = |row: &HitRow| people.get(&row.of.beneficiary_no).map(|person| person.name.clone());
+    rows.into_iter()
+        .map(|row| {
+            let name = name(&row).unwrap_or_default();
+            row.of(name)
+        })
+        .collect()
 }
 
 /// Hits of a status, or all, in order.
@@ -334,8 +350,8 @@ impl TryFrom<HitRow> for Hit {
 /// # Errors
 /// The database's, or a stored value that cannot be.
 pub async fn hits(tx: &mut Tx, agency: &str, status: Option<HitStatus>) -> Result<Vec<Hit>, StorageError> {
-    let rows: Vec<HitRow> = tx.fetch_all(HITS, values![agency, status.map(HitStatus::code)]).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    let rows = tx.fetch_all(HITS, values![agency, status.map(HitStatus::code)]).await?;
+    named(tx, agency, rows).await
 }
 
 /// The hit of this number.
@@ -343,8 +359,8 @@ pub async fn hits(tx: &mut Tx, agency: &str, status: Option<HitStatus>) -> Resul
 /// # Errors
 /// The database's, or a stored value that cannot be.
 pub async fn hit(tx: &mut Tx, agency: &str, hit_no: i64) -> Result<Option<Hit>, StorageError> {
-    let row: Option<HitRow> = tx.fetch_optional(HIT, values![agency, hit_no]).await?;
-    row.map(TryInto::try_into).transpose()
+    let rows = tx.fetch_all(HIT, values![agency, hit_no]).await?;
+    Ok(named(tx, agency, rows).await?.pop())
 }
 
 /// The undecided hit behind a hold, if there is one.

@@ -146,6 +146,15 @@ pub async fn failed_since(
     Ok(failed)
 }
 
+/// What failed payments had covered, by enrolment.
+pub fn by_enrolment(failed: Vec<FailedPayment>) -> HashMap<i64, Vec<Cover>> {
+    let mut covers: HashMap<i64, Vec<Cover>> = HashMap::new();
+    for payment in failed {
+        covers.entry(payment.enrolment_no).or_default().extend(payment.covers);
+    }
+    covers
+}
+
 /// Effective cover of one enrolment by month, in flight and credited together.
 ///
 /// # Errors

@@ -31,6 +31,10 @@ const SQLITE_ROWS_PER_INSERT: usize = 400;
 /// Rows that SQLite's thread may read ahead of ours: with few, the two wake each other for every handful.
 const SQLITE_ROWS_AHEAD: usize = 1024;
 
+/// Bytes of a page of a new SQLite file: most of what is stored is in rows of many pages, each of which goes to the log
+/// and then into the file by a call of its own.
+const SQLITE_PAGE: u32 = 16_384;
+
 /// SQLite's page cache, in KiB and therefore below zero: the pages that a run of 14,000 people touches, so that
 /// none is written to the log twice.
 const SQLITE_CACHE: &str = "-65536";
@@ -38,6 +42,10 @@ const SQLITE_CACHE: &str = "-65536";
 /// PostgreSQL takes this many rows in one INSERT rather than by COPY: the end of a COPY is a small
 /// packet of its own, which TCP holds back for 40 ms until the data before it is acknowledged.
 const POSTGRES_FEW_ROWS: usize = 500;
+
+/// The same for rows that are pages or files, told by their column `content`: some hundred of them at once would be
+/// all that is stored.
+const BULKY_ROWS_PER_INSERT: usize = 16;
 
 /// SQLite's limit on parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER of the bundled build).
 const SQLITE_PARAMETERS: usize = 32_766;
@@ -267,6 +275,7 @@ impl Database {
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .row_buffer_size(SQLITE_ROWS_AHEAD)
+                .page_size(SQLITE_PAGE)
                 // What would undo a statement of many rows is kept in memory: no file can be read after a crash anyway.
                 .pragma("temp_store", "MEMORY")
                 .pragma("cache_size", SQLITE_CACHE)
@@ -502,10 +511,11 @@ impl Tx {
         match self {
             Tx::Sqlite(tx) => insert_chunked(tx, table, columns, rows).await,
             Tx::Postgres(tx) => {
-                let first: Vec<Vec<Value>> = rows.by_ref().take(POSTGRES_FEW_ROWS + 1).collect();
+                let few = rows_per_insert(columns, POSTGRES_FEW_ROWS);
+                let first: Vec<Vec<Value>> = rows.by_ref().take(few + 1).collect();
                 match first.len() {
                     0 => Ok(()),
-                    1..=POSTGRES_FEW_ROWS => insert_few(tx, table, columns, first).await,
+                    count if count <= few => insert_few(tx, table, columns, first).await,
                     _ => copy_in(tx, table, columns, first.into_iter().chain(rows)).await,
                 }
             }
@@ -588,13 +598,17 @@ impl Tx {
     }
 }
 
+fn rows_per_insert(columns: &[&str], most: usize) -> usize {
+    if columns.contains(&"content") { BULKY_ROWS_PER_INSERT } else { most }
+}
+
 async fn insert_chunked(
     tx: &mut Transaction<'static, Sqlite>,
     table: &str,
     columns: &[&str],
     mut rows: impl Iterator<Item = Vec<Value>>,
 ) -> Result<(), StorageError> {
-    let per_insert = SQLITE_ROWS_PER_INSERT.min(SQLITE_PARAMETERS / columns.len());
+    let per_insert = rows_per_insert(columns, SQLITE_ROWS_PER_INSERT.min(SQLITE_PARAMETERS / columns.len()));
     // Bare `?`: SQLite looks numbered parameters up one by one, which is quadratic.
     let row = format!("({})", vec!["?"; columns.len()].join(","));
     let mut next = || {

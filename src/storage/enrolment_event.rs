@@ -4,25 +4,32 @@ use chrono::NaiveDate;
 
 use super::engine::{Tx, Value};
 use super::error::StorageError;
-use super::{HUNDRED, date, hundred_values, period};
+use super::{date, period};
 use crate::domain::enrolment::{EventKind, StopReason, SuspensionCause};
 use crate::domain::entitlement::Fact;
 use crate::domain::money::Money;
 use crate::domain::period::{Period, date_number};
 use crate::values;
 
+/// A fact as one text, its fields between tabs: a column costs the drivers more than it holds. What may be any text stands
+/// last, and only a category is more than what a history shows.
+macro_rules! select_facts {
+    ($($rest:expr),+) => {
+        concat!(
+            "SELECT CONCAT_WS('\t', v.enrolment_no, v.seq_no, v.kind, COALESCE(v.period, 0), COALESCE(v.on_date, 0), v.cause, v.amount_fen, \
+             COALESCE(v.back_paid, 0), COALESCE(v.undoes_seq, 0), v.event_no, CASE v.kind WHEN 'category' THEN v.new_value ELSE '' END) FROM ",
+            $($rest),+
+        )
+    };
+}
+
 statements! {
-    FACTS_OF_SCHEME = "SELECT v.enrolment_no, v.seq_no, v.kind, v.period, v.on_date, v.cause, v.amount_fen, v.back_paid, v.undoes_seq, \
-                       v.new_value, v.event_no FROM enrolment_event v \
-                       JOIN enrolment e ON e.agency_code = v.agency_code AND e.enrolment_no = v.enrolment_no \
-                       WHERE v.agency_code = $1 AND e.scheme_code = $2 ORDER BY v.enrolment_no, v.seq_no";
-    FACTS = "SELECT enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, new_value, event_no FROM enrolment_event \
-             WHERE agency_code = $1 AND enrolment_no = $2 ORDER BY seq_no";
+    /// CROSS JOIN is a plain join; to SQLite it says that the pages come first.
+    FACTS_OF_SCHEME = select_facts!("roll_page p CROSS JOIN enrolment_event v WHERE p.agency_code = $1 AND p.scheme_code = $2 \
+                       AND v.agency_code = p.agency_code AND v.enrolment_no BETWEEN p.first_enrolment_no AND p.last_enrolment_no");
+    FACTS_BETWEEN = select_facts!("enrolment_event v WHERE v.agency_code = $1 AND v.enrolment_no BETWEEN $2 AND $3");
+    FACTS = select_facts!("enrolment_event v WHERE v.agency_code = $1 AND v.enrolment_no = $2");
     TOLD_SINCE = "SELECT DISTINCT enrolment_no FROM enrolment_event WHERE agency_code = $1 AND event_no > $2";
-    FACTS_OF_MANY = concat!(
-        "SELECT enrolment_no, seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, new_value, event_no FROM enrolment_event \
-         WHERE agency_code = $1 AND enrolment_no IN (", hundred!(), ")"
-    );
     EVENTS = "SELECT seq_no, kind, period, on_date, cause, amount_fen, back_paid, undoes_seq, reason, evidence, old_value, new_value, \
               made_by, made_on, accepted_by FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2 ORDER BY seq_no";
     NEXT_SEQ = "SELECT COALESCE(MAX(seq_no), 0) + 1 FROM enrolment_event WHERE agency_code = $1 AND enrolment_no = $2";
@@ -31,42 +38,70 @@ statements! {
                        WHERE agency_code = $1 AND kind = 'account' AND old_value <> '' ORDER BY enrolment_no, seq_no";
 }
 
-#[derive(sqlx::FromRow)]
-struct FactRow {
+/// A fact as it is stored; 0 where there is no month, day or number.
+struct FactRow<'a> {
     enrolment_no: i64,
     seq_no: i64,
-    kind: String,
-    period: Option<i64>,
-    on_date: Option<i64>,
-    cause: String,
+    kind: &'a str,
+    period: i64,
+    on_date: i64,
+    cause: &'a str,
     amount_fen: i64,
-    back_paid: Option<i64>,
-    undoes_seq: Option<i64>,
-    new_value: String,
+    back_paid: i64,
+    undoes_seq: i64,
     event_no: i64,
+    new_value: &'a str,
 }
 
-impl TryFrom<FactRow> for Fact {
+impl<'a> FactRow<'a> {
+    /// From the text of [`select_facts!`].
+    fn read(line: &'a str) -> Result<FactRow<'a>, StorageError> {
+        let mut fields = line.splitn(11, '\t');
+        let wrong = || {
+            let key: Vec<&str> = line.split('\t').take(2).collect();
+            StorageError::inconsistent("enrolment_event", key.join("-"), "无法读取")
+        };
+        let mut text = || fields.next().ok_or_else(wrong);
+        let number = |text: &str| text.parse::<i64>().map_err(|_| wrong());
+        Ok(FactRow {
+            enrolment_no: number(text()?)?,
+            seq_no: number(text()?)?,
+            kind: text()?,
+            period: number(text()?)?,
+            on_date: number(text()?)?,
+            cause: text()?,
+            amount_fen: number(text()?)?,
+            back_paid: number(text()?)?,
+            undoes_seq: number(text()?)?,
+            event_no: number(text()?)?,
+            new_value: text()?,
+        })
+    }
+}
+
+impl TryFrom<FactRow<'_>> for Fact {
     type Error = StorageError;
-    fn try_from(row: FactRow) -> Result<Fact, StorageError> {
-        let key = format!("{}-{}", row.enrolment_no, row.seq_no);
-        let wrong = |what: &str| StorageError::inconsistent("enrolment_event", &key, what.to_string());
-        let month = || period("enrolment_event", row.period.unwrap_or(0));
-        let maybe_month = || row.period.map(|p| period("enrolment_event", p)).transpose();
-        let maybe_day = || row.on_date.map(|on| date("enrolment_event", on)).transpose();
-        let day = || date("enrolment_event", row.on_date.unwrap_or(0));
-        let suspended_by = || SuspensionCause::parse(&row.cause).ok_or_else(|| wrong("暂停原因"));
-        Ok(match EventKind::parse(&row.kind).ok_or_else(|| wrong("种类"))? {
+    fn try_from(row: FactRow<'_>) -> Result<Fact, StorageError> {
+        let wrong = |what: &str| {
+            StorageError::inconsistent("enrolment_event", format!("{}-{}", row.enrolment_no, row.seq_no), what)
+        };
+        let told = |number: i64| (number != 0).then_some(number);
+        let month = || period("enrolment_event", row.period);
+        let maybe_month = || told(row.period).map(|p| period("enrolment_event", p)).transpose();
+        let maybe_day = || told(row.on_date).map(|on| date("enrolment_event", on)).transpose();
+        let day = || date("enrolment_event", row.on_date);
+        let suspended_by = || SuspensionCause::parse(row.cause).ok_or_else(|| wrong("暂停原因"));
+        Ok(match EventKind::parse(row.kind).ok_or_else(|| wrong("种类"))? {
             EventKind::Stopped => Fact::Stopped {
                 last: month()?,
                 on: maybe_day()?,
-                reason: StopReason::parse(&row.cause).ok_or_else(|| wrong("停发原因"))?,
+                reason: StopReason::parse(row.cause).ok_or_else(|| wrong("停发原因"))?,
             },
             EventKind::Suspended => Fact::Suspended { from: month()?, cause: suspended_by()? },
             EventKind::Resumed => {
-                Fact::Resumed { from: month()?, cause: suspended_by()?, back_paid: row.back_paid == Some(1) }
+                Fact::Resumed { from: month()?, cause: suspended_by()?, back_paid: row.back_paid == 1 }
             }
-            EventKind::Category => Fact::Category { from: maybe_month()?, category: row.new_value.clone() },
+            EventKind::Category => Fact::Category { from: maybe_month()?, category: row.new_value.to_string() },
             EventKind::Amount => Fact::Amount {
                 from: maybe_month()?,
                 monthly: Some(Money(row.amount_fen)).filter(|m| *m > Money::ZERO).ok_or_else(|| wrong("金额"))?,
@@ -75,7 +110,7 @@ impl TryFrom<FactRow> for Fact {
             EventKind::Certified => Fact::Certified(day()?),
             EventKind::Born => Fact::Born(day()?),
             EventKind::Retired => Fact::Retired(day()?),
-            EventKind::Undone => Fact::Undone(row.undoes_seq.ok_or_else(|| wrong("撤销的编号"))?),
+            EventKind::Undone => Fact::Undone(told(row.undoes_seq).ok_or_else(|| wrong("撤销的编号"))?),
             EventKind::Account | EventKind::Name => Fact::Other,
         })
     }
@@ -94,9 +129,9 @@ pub struct StoredFact {
     pub fact: Fact,
 }
 
-impl TryFrom<FactRow> for StoredFact {
-    type Error = StorageError;
-    fn try_from(row: FactRow) -> Result<StoredFact, StorageError> {
+impl StoredFact {
+    fn read(line: &str) -> Result<StoredFact, StorageError> {
+        let row = FactRow::read(line)?;
         let FactRow { enrolment_no, seq_no, event_no, .. } = row;
         Ok(StoredFact { enrolment_no, seq_no, event_no, fact: row.try_into()? })
     }
@@ -107,8 +142,25 @@ impl TryFrom<FactRow> for StoredFact {
 /// # Errors
 /// The database's, or a stored value that cannot be.
 pub async fn facts_of_scheme(tx: &mut Tx, agency: &str, scheme: &str) -> Result<Vec<StoredFact>, StorageError> {
-    let rows: Vec<FactRow> = tx.fetch_all(FACTS_OF_SCHEME, values![agency, scheme]).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    Ok(in_order(tx.fetch_lines(FACTS_OF_SCHEME, values![agency, scheme], StoredFact::read).await?))
+}
+
+/// Facts of the enrolments of a stretch of numbers, both included, by enrolment and number.
+///
+/// # Errors
+/// The database's, or a stored value that cannot be.
+pub(super) async fn facts_between(
+    tx: &mut Tx,
+    agency: &str,
+    (first, last): (i64, i64),
+) -> Result<Vec<StoredFact>, StorageError> {
+    Ok(in_order(tx.fetch_lines(FACTS_BETWEEN, values![agency, first, last], StoredFact::read).await?))
+}
+
+/// In Rust, because an ORDER BY would make SQLite sort texts.
+fn in_order(mut facts: Vec<StoredFact>) -> Vec<StoredFact> {
+    facts.sort_unstable_by_key(|told| (told.enrolment_no, told.seq_no));
+    facts
 }
 
 /// Enrolments, of all schemes, of which something was told after an audit event.
@@ -125,24 +177,9 @@ pub async fn told_since(tx: &mut Tx, agency: &str, event_no: i64) -> Result<Vec<
 /// # Errors
 /// The database's, or a stored value that cannot be.
 pub async fn facts(tx: &mut Tx, agency: &str, enrolment_no: i64) -> Result<Vec<(i64, Fact)>, StorageError> {
-    let rows: Vec<FactRow> = tx.fetch_all(FACTS, values![agency, enrolment_no]).await?;
-    rows.into_iter().map(|row| Ok((row.seq_no, row.try_into()?))).collect()
-}
-
-/// Facts of some enrolments, by enrolment and number.
-///
-/// # Errors
-/// The database's, or a stored value that cannot be.
-pub async fn facts_of(tx: &mut Tx, agency: &str, enrolment_nos: &[i64]) -> Result<Vec<StoredFact>, StorageError> {
-    let mut facts: Vec<StoredFact> = Vec::new();
-    for some in enrolment_nos.chunks(HUNDRED) {
-        let rows: Vec<FactRow> = tx.fetch_all(FACTS_OF_MANY, hundred_values(agency, some)).await?;
-        for row in rows {
-            facts.push(row.try_into()?);
-        }
-    }
-    facts.sort_by_key(|told| (told.enrolment_no, told.seq_no));
-    Ok(facts)
+    let mut facts = tx.fetch_lines(FACTS, values![agency, enrolment_no], StoredFact::read).await?;
+    facts.sort_by_key(|told| told.seq_no);
+    Ok(facts.into_iter().map(|told| (told.seq_no, told.fact)).collect())
 }
 
 /// An event of an enrolment as stored.
@@ -266,16 +303,16 @@ impl NewEvent {
         let row = FactRow {
             enrolment_no,
             seq_no,
-            kind: self.kind.code().to_string(),
-            period: self.period.map(Period::number),
-            on_date: self.on.map(date_number),
-            cause: self.cause.to_string(),
+            kind: self.kind.code(),
+            period: self.period.map_or(0, Period::number),
+            on_date: self.on.map_or(0, date_number),
+            cause: self.cause,
             amount_fen: self.amount.map_or(0, Money::fen),
-            back_paid: self.back_paid.map(i64::from),
-            undoes_seq: self.undoes_seq,
-            new_value: self.new_value.clone(),
+            back_paid: self.back_paid.map_or(0, i64::from),
+            undoes_seq: self.undoes_seq.unwrap_or(0),
             // A fact does not say which event told it.
             event_no: 0,
+            new_value: &self.new_value,
         };
         row.try_into()
     }

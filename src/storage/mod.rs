@@ -57,6 +57,7 @@ pub mod payment;
 pub mod payment_file;
 pub mod publicity;
 pub mod recovery;
+pub mod roll;
 pub mod roster_import;
 pub mod run;
 pub mod scheme;
@@ -85,6 +86,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("payment_file", payment_file::STATEMENTS),
         ("publicity", publicity::STATEMENTS),
         ("recovery", recovery::STATEMENTS),
+        ("roll", roll::STATEMENTS),
         ("roster_import", roster_import::STATEMENTS),
         ("run", run::STATEMENTS),
         ("scheme", scheme::STATEMENTS),

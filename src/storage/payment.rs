@@ -11,7 +11,10 @@ use chrono::NaiveDate;
 use super::engine::{Tx, Value};
 use super::error::StorageError;
 use super::payment_file::{self, PaymentFile};
+use super::{enrolment, roll};
 use crate::domain::bank::ReasonClass;
+use crate::domain::credit::{Credits, LaidPage};
+use crate::domain::enrolment::Account;
 use crate::domain::payment::{FrozenLine, OutcomeKind, Payment, PaymentState};
 use crate::domain::period::date_number;
 use crate::domain::run::Run;
@@ -30,22 +33,19 @@ statements! {
              ORDER BY page_no LIMIT $7";
     PAGES_OF_ENROLMENT = "SELECT period, run_no, page_no, first_line_no, last_line_no, first_enrolment_no, last_enrolment_no, content \
              FROM payment_page WHERE agency_code = $1 AND first_enrolment_no <= $2 AND last_enrolment_no >= $2 ORDER BY run_no, page_no";
-    /// Accounts that changed after an event.
-    CHANGED_ACCOUNTS = "SELECT enrolment_no, bank_code, account_number, account_holder FROM enrolment \
-                        WHERE agency_code = $1 AND scheme_code = $2 AND changed_event_no > $3";
-    /// Enrolments whose account was entered by a given person: now; by the last change before the run was prepared; or,
-    /// where there was none until then, by the roster that enrolled the person. Each part begins with what that person
-    /// entered, so that nothing is asked for each enrolment (`+` and CROSS JOIN tell SQLite so).
-    ACCOUNTS_SET_BY = "SELECT enrolment_no FROM enrolment WHERE agency_code = $1 AND scheme_code = $2 AND account_set_by = $3 \
-                       UNION SELECT v.enrolment_no FROM enrolment_event v CROSS JOIN enrolment e \
-                           WHERE v.agency_code = $1 AND v.kind = 'account' AND v.made_by = $3 AND +v.event_no <= $4 \
-                           AND e.agency_code = v.agency_code AND e.enrolment_no = v.enrolment_no AND e.scheme_code = $2 \
-                           AND NOT EXISTS (SELECT 1 FROM enrolment_event w WHERE w.agency_code = v.agency_code AND w.enrolment_no = v.enrolment_no \
-                               AND w.seq_no > v.seq_no AND w.kind = 'account' AND +w.event_no <= $4) \
-                       UNION SELECT e.enrolment_no FROM enrolment e WHERE e.agency_code = $1 AND e.scheme_code = $2 \
-                           AND e.import_no IN (SELECT import_no FROM roster_import WHERE agency_code = $1 AND imported_by = $3) \
-                           AND NOT EXISTS (SELECT 1 FROM enrolment_event w WHERE w.agency_code = e.agency_code AND w.enrolment_no = e.enrolment_no \
-                               AND w.kind = 'account' AND +w.event_no <= $4)";
+    /// Enrolments whose account was entered by a given person: now; or by the last change before the run was prepared.
+    /// CROSS JOIN and `+` are a plain join and nothing; to SQLite they say that the pages come first.
+    SET_NOW = "SELECT w.enrolment_no FROM roll_page p CROSS JOIN enrolment_now w WHERE p.agency_code = $1 AND p.scheme_code = $2 \
+               AND w.agency_code = p.agency_code AND w.enrolment_no BETWEEN p.first_enrolment_no AND p.last_enrolment_no AND w.account_set_by = $3";
+    SET_THEN = "SELECT v.enrolment_no FROM roll_page p CROSS JOIN enrolment_event v WHERE p.agency_code = $1 AND p.scheme_code = $2 \
+                AND v.agency_code = p.agency_code AND v.enrolment_no BETWEEN p.first_enrolment_no AND p.last_enrolment_no \
+                AND v.kind = 'account' AND v.made_by = $3 AND +v.event_no <= $4 \
+                AND NOT EXISTS (SELECT 1 FROM enrolment_event w WHERE w.agency_code = v.agency_code AND w.enrolment_no = v.enrolment_no \
+                    AND w.seq_no > v.seq_no AND w.kind = 'account' AND +w.event_no <= $4)";
+    /// Those whose account was changed, up to an event, after a given person had entered the first one.
+    CHANGED_AFTER = "SELECT v.enrolment_no FROM roll_page p CROSS JOIN enrolment_event v WHERE p.agency_code = $1 AND p.scheme_code = $2 \
+                     AND p.entered_by = $3 AND v.agency_code = p.agency_code \
+                     AND v.enrolment_no BETWEEN p.first_enrolment_no AND p.last_enrolment_no AND v.kind = 'account' AND +v.event_no <= $4";
     OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
                        WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
 }
@@ -152,15 +152,16 @@ impl Pages {
     }
 }
 
-/// Stores the payments of a run, a page at a time.
+/// Stores the payments of a run, a page at a time; `laid` is told how many more.
 ///
 /// # Errors
-/// The database's, or when a payment is unsound (see [`Payment::is_sound`]) or pays an enrolment again.
+/// The database's, or when one cannot be a payment (see [`Credits::unsound`]).
 pub async fn insert(
     tx: &mut Tx,
     agency: &str,
     run: &Run,
-    payments: impl Iterator<Item = Payment>,
+    credits: Credits,
+    laid: impl Fn(usize),
 ) -> Result<(), StorageError> {
     const COLUMNS: [&str; 9] = [
         "agency_code",
@@ -173,32 +174,26 @@ pub async fn insert(
         "last_enrolment_no",
         "content",
     ];
-    let mut paid = HashSet::with_capacity(usize::try_from(run.payments).unwrap_or_default());
-    let mut wrong = None;
-    let mut payments = payments.peekable();
-    let mut page_no = 0;
-    let pages = std::iter::from_fn(|| {
-        let first = payments.peek()?.line_no;
-        page_no += 1;
-        let mut content = String::with_capacity(PAGE_LINES * 128);
-        let (mut last, mut least, mut most) = (first, i64::MAX, 0);
-        for payment in payments.by_ref().take(PAGE_LINES) {
-            if !(payment.is_sound() && paid.insert(payment.enrolment_no)) {
-                wrong.get_or_insert(payment.line_no);
-            }
-            payment.frozen_form(&mut content);
-            last = payment.line_no;
-            least = least.min(payment.enrolment_no);
-            most = most.max(payment.enrolment_no);
-        }
-        let page = values![agency, run.periods.last.number(), run.no, page_no, first, last, least, most, content];
-        wrong.is_none().then_some(page)
-    });
-    tx.insert_rows("payment_page", &COLUMNS, pages).await?;
-    match wrong {
-        None => Ok(()),
-        Some(line_no) => Err(StorageError::inconsistent("payment_page", line_no, "不能作为发放明细")),
+    if let Some(enrolment_no) = credits.unsound() {
+        return Err(StorageError::inconsistent("payment_page", enrolment_no, "不能作为发放明细"));
     }
+    let pages = (1_i64..).zip(credits.into_pages(PAGE_LINES)).map(|(page_no, page)| {
+        let LaidPage { first_line_no, last_line_no, first_enrolment_no, last_enrolment_no, content } = page;
+        laid(usize::try_from(last_line_no - first_line_no + 1).unwrap_or_default());
+        let period = run.periods.last.number();
+        values![
+            agency,
+            period,
+            run.no,
+            page_no,
+            first_line_no,
+            last_line_no,
+            first_enrolment_no,
+            last_enrolment_no,
+            content
+        ]
+    });
+    tx.insert_rows("payment_page", &COLUMNS, pages).await
 }
 
 /// The payments of a run in line order.
@@ -244,27 +239,32 @@ pub(super) async fn pages_of_enrolment(
 }
 
 /// Bank, account and holder in force, by enrolment.
-pub type Accounts = HashMap<i64, (String, String, String)>;
+pub type Accounts = HashMap<i64, Account>;
 
 /// Accounts in force of those enrolments of the run's scheme that changed since it was prepared.
 ///
 /// # Errors
-/// The database's.
+/// The database's, or a stored value that cannot be.
 pub async fn changed_accounts(tx: &mut Tx, agency: &str, run: &Run) -> Result<Accounts, StorageError> {
-    let key = values![agency, &run.scheme_code, run.prepared_event_no];
-    let rows: Vec<(i64, String, String, String)> = tx.fetch_all(CHANGED_ACCOUNTS, key).await?;
-    Ok(rows.into_iter().map(|(no, bank, number, holder)| (no, (bank, number, holder))).collect())
+    let changed = enrolment::changed_since(tx, agency, &run.scheme_code, run.prepared_event_no).await?;
+    Ok(changed.into_iter().map(|person| (person.no, person.account)).collect())
 }
 
 /// Enrolments of the run's scheme whose account was entered by this person. The roster may have
 /// moved on to another account since; what counts is the one that is paid.
 ///
 /// # Errors
-/// The database's.
+/// The database's, or a stored value that cannot be.
 pub async fn accounts_set_by(tx: &mut Tx, agency: &str, run: &Run, actor: &str) -> Result<HashSet<i64>, StorageError> {
-    let values = values![agency, &run.scheme_code, actor, run.prepared_event_no];
-    let rows: Vec<(i64,)> = tx.fetch_all(ACCOUNTS_SET_BY, values).await?;
-    Ok(rows.into_iter().map(|(no,)| no).collect())
+    let by = || values![agency, &run.scheme_code, actor];
+    let until = || values![agency, &run.scheme_code, actor, run.prepared_event_no];
+    let mut set: HashSet<i64> = roll::entered_by(tx, agency, &run.scheme_code, actor).await?;
+    for (no,) in tx.fetch_all::<(i64,)>(CHANGED_AFTER, until()).await? {
+        set.remove(&no);
+    }
+    set.extend(tx.fetch_all::<(i64,)>(SET_THEN, until()).await?.into_iter().map(|(no,)| no));
+    set.extend(tx.fetch_all::<(i64,)>(SET_NOW, by()).await?.into_iter().map(|(no,)| no));
+    Ok(set)
 }
 
 /// What tells the state of every payment of a run: run, files and outcomes together.

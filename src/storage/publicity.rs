@@ -6,6 +6,7 @@ use super::date;
 use super::engine::Tx;
 use super::error::StorageError;
 use super::payment;
+use super::roll::Roll;
 use crate::domain::money::Money;
 use crate::domain::payment::PaymentState;
 use crate::domain::period::date_number;
@@ -19,9 +20,6 @@ statements! {
     INSERT = "INSERT INTO publicity (agency_code, period, run_no, publicity_no, kind, place, from_date, to_date, objections, list_digest, \
               row_count, total_fen, recorded_by, recorded_on, event_no) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    UNITS = "SELECT b.beneficiary_no, b.former_unit FROM enrolment e \
-             JOIN beneficiary b ON b.agency_code = e.agency_code AND b.beneficiary_no = e.beneficiary_no \
-             WHERE e.agency_code = $1 AND e.scheme_code = $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -109,8 +107,14 @@ pub async fn insert(
 /// The database's, or a stored value that cannot be.
 pub async fn list(tx: &mut Tx, agency: &str, run: &Run, kind: PublicityKind) -> Result<Vec<ShownRow>, StorageError> {
     let mut payments = payment::of_run(tx, agency, run).await?;
-    let units: Vec<(i64, String)> = tx.fetch_all(UNITS, values![agency, &run.scheme_code]).await?;
-    let units: HashMap<i64, String> = units.into_iter().collect();
+    let mut units: HashMap<i64, String> = HashMap::new();
+    let mut roll = Roll::of_scheme(agency, &run.scheme_code);
+    while let Some(stretch) = roll.next(tx).await? {
+        for enrolled in stretch.enrolled() {
+            let line = enrolled?.line;
+            units.insert(line.beneficiary_no, line.former_unit().into_owned());
+        }
+    }
     if kind == PublicityKind::Result {
         let standing = payment::Standing::of(tx, agency, run).await?;
         let mut credited = Vec::with_capacity(payments.len());

@@ -73,8 +73,8 @@ statements! {
                 UNION ALL SELECT e.to_enrolment_no, e.to_period, 0, CASE e.kind WHEN 'released' THEN -e.amount_fen ELSE e.amount_fen END, 0 \
                 FROM recovery_entry e JOIN run r ON r.agency_code = e.agency_code AND r.period = e.run_period AND r.run_no = e.run_no \
                 WHERE e.agency_code = $1 AND r.status <> 'cancelled') x \
-                JOIN enrolment n ON n.agency_code = $1 AND n.enrolment_no = x.enrolment_no \
-                WHERE n.scheme_code = $2 AND x.period BETWEEN $3 AND $4 GROUP BY x.period ORDER BY x.period";
+                JOIN roll_page p ON p.agency_code = $1 AND x.enrolment_no BETWEEN p.first_enrolment_no AND p.last_enrolment_no \
+                WHERE p.scheme_code = $2 AND x.period BETWEEN $3 AND $4 GROUP BY x.period ORDER BY x.period";
     /// Given back to appropriations by case.
     POSTED = "SELECT case_no, appropriation_no, CAST(SUM(amount_fen) AS BIGINT) FROM posting \
               WHERE agency_code = $1 AND case_no IS NOT NULL GROUP BY case_no, appropriation_no ORDER BY case_no, appropriation_no";

@@ -140,7 +140,7 @@ pub(super) async fn apply_to(
         let mark = ChangeMark { by, on: step.on, event_no: step.event_no, accepted_by };
         let Step { tx, agency, .. } = step;
         if let Some(new) = name {
-            enrolment::set_name(tx, agency, enrolment.beneficiary_no, &new, mark.event_no).await?;
+            enrolment::set_name(tx, agency, number.as_str(), &new, mark.event_no).await?;
             enrolment.name = new;
         }
         if let Some((new, relation)) = &account {

@@ -151,9 +151,10 @@ pub async fn submit(office: &Office, code: &str) -> Result<Decided, Failure> {
     let now = payment::changed_accounts(&mut step.tx, &step.agency, &run).await?;
     let mut moved: Vec<(i64, String)> = Vec::new();
     let digest = verify_frozen(&mut step, &run, |line| {
-        let Some((bank, number, holder)) = now.get(&line.enrolment_no) else { return Ok(()) };
+        let Some(account) = now.get(&line.enrolment_no) else { return Ok(()) };
         let frozen = line.payee()?;
-        if (frozen.bank_code, frozen.account_number, frozen.account_holder) != (&**bank, &**number, &**holder) {
+        let now = (&*account.bank_code, account.number.as_str(), &*account.holder);
+        if (frozen.bank_code, frozen.account_number, frozen.account_holder) != now {
             moved.push((line.line_no, frozen.name.to_string()));
         }
         Ok(())

@@ -5,15 +5,16 @@ use std::collections::{HashMap, HashSet};
 
 use super::step::Step;
 use crate::calculation::claim::{claim, first_claim_period};
-use crate::domain::enrolment::Enrolment;
+use crate::domain::entitlement::Entitlement;
 use crate::domain::hold::HoldReason;
 use crate::domain::period::Period;
 use crate::domain::scheme::Scheme;
 use crate::failure::Failure;
 use crate::office::Office;
-use crate::storage::{enrolment, hold, scheme};
+use crate::storage::roll::Roll;
+use crate::storage::{hold, scheme};
 
-/// Opens a hold for everyone of `people` who is owed by an excluding scheme too, up to `last`. Whose
+/// Opens a hold for everyone of a scheme who is owed by an excluding scheme too, up to `last`. Whose
 /// hold was cleared stays cleared until an enrolment of theirs changes.
 ///
 /// # Errors
@@ -22,7 +23,6 @@ pub(super) async fn hold_excluded(
     office: &Office,
     step: &mut Step,
     this: &Scheme,
-    people: &[Enrolment],
     last: Period,
 ) -> Result<(), Failure> {
     let others = excluding(office, step, this).await?;
@@ -34,16 +34,31 @@ pub(super) async fn hold_excluded(
     let open = hold::open(&mut step.tx, &step.agency).await?;
     let mut held: HashSet<i64> =
         open.iter().filter(|(h, _)| h.reason == reason).map(|(h, _)| h.beneficiary_no).collect();
-    let here: HashMap<i64, &Enrolment> = people.iter().map(|e| (e.beneficiary_no, e)).collect();
+    let mut here: HashMap<i64, (i64, Entitlement)> = HashMap::new();
+    let mut roll = Roll::of_scheme(&step.agency, &this.code);
+    while let Some(stretch) = roll.next(&mut step.tx).await? {
+        for enrolled in stretch.enrolled() {
+            let enrolled = enrolled?;
+            here.insert(enrolled.line.beneficiary_no, (enrolled.changed_event_no(), enrolled.entitlement()?));
+        }
+    }
     for other in others {
-        for there in enrolment::of_scheme(&mut step.tx, &step.agency, &other.code).await? {
-            let person = there.beneficiary_no;
-            let Some(mine) = here.get(&person) else { continue };
-            let changed = mine.changed_event_no.max(there.changed_event_no);
-            if held.contains(&person) || cleared.get(&person).is_some_and(|event_no| *event_no >= changed) {
-                continue;
+        let mut found = Vec::new();
+        let mut roll = Roll::of_scheme(&step.agency, &other.code);
+        while let Some(stretch) = roll.next(&mut step.tx).await? {
+            for enrolled in stretch.enrolled() {
+                let there = enrolled?;
+                let person = there.line.beneficiary_no;
+                let Some((changed, mine)) = here.get(&person) else { continue };
+                let changed = there.changed_event_no().max(*changed);
+                if held.contains(&person) || cleared.get(&person).is_some_and(|event_no| *event_no >= changed) {
+                    continue;
+                }
+                let both = both_owe(this, mine, &other, &there.entitlement()?, last);
+                found.extend(both.map(|months| (person, months)));
             }
-            let Some((first, months)) = both_owe(this, mine, &other, &there, last) else { continue };
+        }
+        for (person, (first, months)) in found {
             let note = format!("项目 {} 与 {} 互斥，自 {first} 起有 {months} 个月同时应发", this.code, other.code);
             let (on, event_no, by) = (step.on, step.event_no, step.actor.name.clone());
             hold::insert(&mut step.tx, &step.agency, person, reason, &note, &by, on, event_no).await?;
@@ -68,9 +83,9 @@ async fn excluding(office: &Office, step: &mut Step, this: &Scheme) -> Result<Ve
 }
 
 /// First month that both owe, and how many.
-fn both_owe(a: &Scheme, mine: &Enrolment, b: &Scheme, theirs: &Enrolment, last: Period) -> Option<(Period, usize)> {
-    let first = first_claim_period(a, &mine.entitlement).max(first_claim_period(b, &theirs.entitlement));
-    let owes = |scheme, who: &Enrolment, month| !claim(scheme, &who.entitlement, month).amount().is_zero();
+fn both_owe(a: &Scheme, mine: &Entitlement, b: &Scheme, theirs: &Entitlement, last: Period) -> Option<(Period, usize)> {
+    let first = first_claim_period(a, mine).max(first_claim_period(b, theirs));
+    let owes = |scheme, who: &Entitlement, month| !claim(scheme, who, month).amount().is_zero();
     let mut months = first.through(last).filter(|month| owes(a, mine, *month) && owes(b, theirs, *month));
     let first = months.next()?;
     Some((first, 1 + months.count()))

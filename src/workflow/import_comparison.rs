@@ -2,6 +2,7 @@
 //! is on hold until a clerk has decided (`decide_hit`); nobody is stopped by a list alone.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
 use serde_json::json;
@@ -117,15 +118,15 @@ pub async fn import_comparison(office: &Office, input: ImportComparison<'_>) -> 
     })
 }
 
-/// Compares people who were just enrolled with every list that the office has.
+/// Compares the people of enrolments that were just made with every list that the office has.
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn compare_enrolled(step: &mut Step, people: &HashSet<i64>) -> Result<Vec<NewHit>, Failure> {
-    if people.is_empty() {
+pub(super) async fn compare_enrolled(step: &mut Step, enrolled: RangeInclusive<i64>) -> Result<Vec<NewHit>, Failure> {
+    if enrolled.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(compare(step, None, Some(people)).await?.0)
+    Ok(compare(step, None, Some(enrolled)).await?.0)
 }
 
 /// What a hit on someone just enrolled is told as beside the roster.
@@ -141,25 +142,30 @@ pub(super) fn as_finding(hit: &NewHit, row: usize) -> RowFinding {
     }
 }
 
-/// Opens a hit and a hold for each of our people on a list, or on any; with `enrolled`, for these
-/// people only. Also how many matches said nothing new.
+/// Opens a hit and a hold for each of our people on a list, or on any; with `enrolled`, for the people of
+/// these enrolments only. Also how many matches said nothing new.
 async fn compare(
     step: &mut Step,
     list_no: Option<i64>,
-    enrolled: Option<&HashSet<i64>>,
+    enrolled: Option<RangeInclusive<i64>>,
 ) -> Result<(Vec<NewHit>, usize), Failure> {
     let mut matches = comparison::matches(&mut step.tx, &step.agency, list_no).await?;
-    matches.retain(|m| enrolled.is_none_or(|people| people.contains(&m.beneficiary_no)));
     if matches.is_empty() {
         return Ok((Vec::new(), 0));
+    }
+    let matched: HashSet<&str> = matches.iter().map(|m| m.citizen_number.as_str()).collect();
+    let matched: Vec<&str> = matched.into_iter().collect();
+    let mut enrolments: HashMap<i64, Vec<i64>> = HashMap::new();
+    for (person, enrolment_no) in enrolment::numbers_of_people(&mut step.tx, &step.agency, &matched).await? {
+        enrolments.entry(person).or_default().push(enrolment_no);
+    }
+    if let Some(enrolled) = &enrolled {
+        enrolments.retain(|_, own| own.iter().any(|no| enrolled.contains(no)));
+        matches.retain(|m| enrolments.contains_key(&m.beneficiary_no));
     }
     let mut known: HashMap<i64, Vec<(ComparisonKind, Option<NaiveDate>, HitStatus)>> = HashMap::new();
     for hit in comparison::hits(&mut step.tx, &step.agency, None).await? {
         known.entry(hit.of.beneficiary_no).or_default().push((hit.of.kind, hit.of.from, hit.status));
-    }
-    let mut enrolments: HashMap<i64, Vec<i64>> = HashMap::new();
-    for (person, _, enrolment_no) in enrolment::schemes_of_people(&mut step.tx, &step.agency).await? {
-        enrolments.entry(person).or_default().push(enrolment_no);
     }
     let (mut hits, mut nothing_new) = (Vec::new(), 0);
     for (found, lines) in one_per_person(matches) {

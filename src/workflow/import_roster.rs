@@ -334,7 +334,7 @@ async fn read(
     let _bar = step.progress.begin("与库中名册比较", None, "人");
     let people = enrolment::people(&mut step.tx, &step.agency).await?;
     let (in_force, facts) = enrolment::of_scheme_with_facts(&mut step.tx, &step.agency, &scheme.code).await?;
-    let accounts = if people.is_empty() { Vec::new() } else { enrolment::accounts(&mut step.tx, &step.agency).await? };
+    let accounts = enrolment::accounts(&mut step.tx, &step.agency).await?;
     check_against_database(&mut roster, &people, &accounts);
     Ok((table, ReadRoster { roster, people, in_force, facts }))
 }

@@ -9,7 +9,6 @@ use super::step::Step;
 use crate::calculation::claim::claim;
 use crate::calculation::recovery::{Debt, Deduction, debt};
 use crate::domain::appropriation::PostingKind;
-use crate::domain::enrolment::Enrolment;
 use crate::domain::money::Money;
 use crate::domain::period::Period;
 use crate::domain::recovery::{Entry, EntryKind, EntryState, RunKey, Target};
@@ -24,7 +23,6 @@ pub(super) async fn debts(
     office: &Office,
     step: &mut Step,
     scheme_code: &str,
-    people: &[Enrolment],
 ) -> Result<HashMap<i64, Vec<Debt>>, Failure> {
     let mut debts: HashMap<i64, Vec<Debt>> = HashMap::new();
     for case in recovery::cases(&mut step.tx, &step.agency).await? {
@@ -32,10 +30,11 @@ pub(super) async fn debts(
         if case.closed.is_some() || case.deducts_from() != Some(scheme_code) {
             continue;
         }
-        let Some(to) = people.iter().find(|p| p.beneficiary_no == case.beneficiary_no) else { continue };
+        let to = enrolment::of_beneficiary(&mut step.tx, &step.agency, scheme_code, case.beneficiary_no).await?;
+        let Some(to) = to else { continue };
         let known = known(office, step, case).await?;
-        let owed = debt(&known.case, cap, to.no, &known.credited, &known.standing);
-        debts.entry(to.no).or_default().push(owed);
+        let owed = debt(&known.case, cap, to, &known.credited, &known.standing);
+        debts.entry(to).or_default().push(owed);
     }
     Ok(debts)
 }

@@ -16,12 +16,13 @@ use crate::domain::entitlement::Fact;
 use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::money::Money;
 use crate::domain::period::Period;
+use crate::domain::roll::NewEnrolment;
 use crate::domain::scheme::Scheme;
 use crate::failure::Failure;
 use crate::formats::roster::{Roster, RosterRow, Status};
-use crate::storage::counter;
-use crate::storage::enrolment::{self, Facts, NewBeneficiary, NewEnrolment};
+use crate::storage::enrolment::{self, Facts};
 use crate::storage::enrolment_event::{self, ChangeMark, NewEvent};
+use crate::storage::{counter, roll};
 
 /// What must be stored so that the roster in force becomes the file's.
 pub(super) struct Plan<'a> {
@@ -197,42 +198,37 @@ impl<'a> Plan<'a> {
         by: (&str, Option<&str>),
     ) -> Result<Vec<RowFinding>, Failure> {
         let mark = ChangeMark { by: by.0, on: step.on, event_no: step.event_no, accepted_by: by.1 };
-        let strangers: Vec<&RosterRow> =
-            self.new.iter().copied().filter(|row| !people.contains_key(row.citizen_number.as_str())).collect();
-        let first_person = counter::take(&mut step.tx, &step.agency, "beneficiary", count(strangers.len())).await?;
-        let person_of: HashMap<&str, i64> =
-            strangers.iter().map(|row| row.citizen_number.as_str()).zip(first_person..).collect();
-        let bar = step.progress.begin("写入名册", Some(strangers.len() + self.new.len()), "条");
-        let new_people =
-            strangers.iter().zip(first_person..).inspect(|_| bar.advance(1)).map(|(row, no)| NewBeneficiary {
-                no,
-                citizen_number: row.citizen_number.as_str(),
-                name: &row.name,
-                former_unit: &row.former_unit,
-                retired_on: row.retired_on,
-                phone: &row.phone,
-            });
-        enrolment::insert_people(&mut step.tx, &step.agency, new_people).await?;
         let first_enrolment = counter::take(&mut step.tx, &step.agency, "enrolment", count(self.new.len())).await?;
-        let beneficiary_no = |row: &RosterRow| {
-            let number = row.citizen_number.as_str();
-            people.get(number).map(|(no, _)| *no).or_else(|| person_of.get(number).copied()).unwrap_or_default()
-        };
-        let new_enrolments =
-            self.new.iter().zip(first_enrolment..).inspect(|_| bar.advance(1)).map(|(row, no)| NewEnrolment {
+        let enrolled = first_enrolment..=first_enrolment + count(self.new.len()) - 1;
+        // Who is known from another scheme stays the same person.
+        let known = |row: &RosterRow| people.get(row.citizen_number.as_str()).map(|(no, _)| *no);
+        let persons = self.new.iter().filter_map(|row| known(row));
+        let persons = enrolment::persons(&mut step.tx, &step.agency, persons).await?;
+        let bar = step.progress.begin("写入名册", Some(self.new.len()), "人");
+        let new = self.new.iter().zip(enrolled.clone()).inspect(|_| bar.advance(1)).map(|(row, no)| {
+            let person = known(row).and_then(|no| persons.get(&no));
+            NewEnrolment {
                 no,
-                scheme_code: &scheme.code,
-                beneficiary_no: beneficiary_no(row),
+                beneficiary_no: person.map_or(no, |person| person.beneficiary_no),
+                citizen_number: row.citizen_number.as_str(),
+                name: person.map_or(&row.name, |person| &person.name),
+                bank_code: &row.account.bank_code,
+                account_number: row.account.number.as_str(),
+                account_holder: &row.account.holder,
                 category: &row.category,
                 first: row.first,
                 first_day: row.first_day,
                 last: row.last,
                 amount: row.amount.map(|monthly| (self.as_of.unwrap_or(scheme.first.max(row.first)), monthly)),
                 certified_on: row.certified_on,
-                account: &row.account,
+                retired_on: person.map_or(row.retired_on, |person| person.retired_on),
                 holder_relation: &row.holder_relation,
-            });
-        enrolment::insert_enrolments(&mut step.tx, &step.agency, new_enrolments, import_no, mark).await?;
+                former_unit: person.map_or(&row.former_unit, |person| &person.former_unit),
+                phone: person.map_or(&row.phone, |person| &person.phone),
+            }
+        });
+        roll::insert(&mut step.tx, &step.agency, &scheme.code, new, import_no, mark).await?;
+        drop(bar);
         let because = |row: &RosterRow, event: NewEvent| {
             // The file's own words, where it has some.
             let words = row.suspension.as_ref().filter(|s| event.kind == EventKind::Suspended && !s.reason.is_empty());
@@ -261,8 +257,13 @@ impl<'a> Plan<'a> {
                 clear_answered_holds(step, enrolment.beneficiary_no, "账户已由名册变更").await?;
             }
         }
-        let row_of: HashMap<i64, usize> = self.new.iter().map(|row| (beneficiary_no(row), row.row)).collect();
-        let hits = compare_enrolled(step, &row_of.keys().copied().collect()).await?;
+        let hits = compare_enrolled(step, enrolled.clone()).await?;
+        if hits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let person = |row: &RosterRow, no: i64| known(row).unwrap_or(no);
+        let row_of: HashMap<i64, usize> =
+            self.new.iter().zip(enrolled).map(|(row, no)| (person(row, no), row.row)).collect();
         Ok(hits.iter().map(|hit| as_finding(hit, row_of[&hit.beneficiary_no])).collect())
     }
 

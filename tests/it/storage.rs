@@ -224,31 +224,29 @@ async fn awkward_texts_come_back_from_bulk_as_they_went_in() {
         "阿依古丽·買買提\u{200B}",
     ];
     on_both(async |home| {
-        let columns = ["agency_code", "beneficiary_no", "citizen_number", "name", "former_unit", "retired_on", "phone"];
+        let columns =
+            ["agency_code", "finding_no", "code", "period", "amount_fen", "message", "opened_on", "opened_event_no"];
         // Few rows go another way than many, and many are more than one INSERT of SQLite takes.
         let row = |no: i64| -> Vec<Value> {
             let text = TEXTS[usize::try_from(no).unwrap() % TEXTS.len()];
-            values!["652827", no, format!("{no}"), text, text, (no % 3 == 0).then_some(no), "\\N"]
+            values!["652827", no, text, (no % 3 == 0).then_some(no), no, text, 20_260_101, 1]
         };
         let mut tx = home.database.write().await.unwrap();
-        tx.insert_rows("beneficiary", &columns, vec![]).await.unwrap();
-        tx.insert_rows("beneficiary", &columns, vec![row(1)]).await.unwrap();
-        tx.insert_rows("beneficiary", &columns, (2..=40).map(row)).await.unwrap();
-        tx.insert_rows("beneficiary", &columns, (41..=2_500).map(row)).await.unwrap();
+        tx.insert_rows("finding", &columns, vec![]).await.unwrap();
+        tx.insert_rows("finding", &columns, vec![row(1)]).await.unwrap();
+        tx.insert_rows("finding", &columns, (2..=40).map(row)).await.unwrap();
+        tx.insert_rows("finding", &columns, (41..=2_500).map(row)).await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = home.database.read().await.unwrap();
-        let rows: Vec<(i64, String, String, Option<i64>, String)> = tx
-            .fetch_all(
-                "SELECT beneficiary_no, name, former_unit, retired_on, phone FROM beneficiary ORDER BY beneficiary_no",
-                vec![],
-            )
+        let rows: Vec<(i64, String, Option<i64>, String)> = tx
+            .fetch_all("SELECT finding_no, code, period, message FROM finding ORDER BY finding_no", vec![])
             .await
             .unwrap();
         assert_eq!(rows.len(), 2_500);
-        for (expected, (no, name, unit, retired_on, phone)) in (1..).zip(rows) {
+        for (expected, (no, code, period, message)) in (1..).zip(rows) {
             let text = TEXTS[usize::try_from(no).unwrap() % TEXTS.len()];
-            assert_eq!((no, &*name, &*unit, &*phone), (expected, text, text, "\\N"), "{:?}", home.engine);
-            assert_eq!(retired_on, (no % 3 == 0).then_some(no));
+            assert_eq!((no, &*code, &*message), (expected, text, text), "{:?}", home.engine);
+            assert_eq!(period, (no % 3 == 0).then_some(no));
         }
     })
     .await;
@@ -388,8 +386,8 @@ async fn what_is_not_committed_did_not_happen_and_a_constraint_is_kept() {
         drop(tx);
         for (what, sql) in [
             (
-                "an enrolment of nobody",
-                "INSERT INTO enrolment VALUES ('652827', 1, 's', 9, '', 202601, NULL, NULL, 'RCC', '1', '甲', '', '乙', 1, 1)",
+                "payments of no run",
+                "INSERT INTO payment_page VALUES ('652827', 202601, 9, 1, 1, 1, 1, 1, '')",
             ),
             ("a role that is none", "INSERT INTO actor VALUES ('652827', '甲', 1, 'king', 1)"),
             (

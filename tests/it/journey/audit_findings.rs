@@ -4,6 +4,7 @@
 
 use fafang::domain::citizen_number::check_character;
 use fafang::domain::comparison::ComparisonKind;
+use fafang::domain::credit::Credits;
 use fafang::domain::enrolment::StopReason;
 use fafang::domain::hold::HoldReason;
 use fafang::domain::money::Money;
@@ -426,12 +427,11 @@ async fn back_pay_beyond_the_months_missed_is_impossible() {
         let run = office.prepare("2026-02").await.run;
         let mut payments = office.payments(&run).await;
         payments[0].covers[0].amount += Money(100);
-        payments[0].amount += Money(100);
+        let mut credits = Credits::default();
+        credits.add(payments[0].enrolment_no, &payments[0].payee(), &payments[0].covers);
         let mut tx = office.home.database.write().await.unwrap();
-        assert!(
-            payment::insert(&mut tx, AGENCY, &run, payments.into_iter()).await.is_err(),
-            "more than the month's claim"
-        );
+        let inserted = payment::insert(&mut tx, AGENCY, &run, credits, |_| ()).await;
+        assert!(inserted.is_err(), "more than the month's claim");
         drop(tx);
         office.doctor().await;
     })

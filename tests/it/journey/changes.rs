@@ -75,7 +75,7 @@ async fn a_wrong_stop_is_undone_and_the_lost_months_are_paid() {
         assert_eq!(office.pay("2026-02", &office.good_bank()).await.run.payments, 1);
         let undo = What::Undo(died.event.unwrap());
         let back = enter(&maker, person(&people[0]), undo.clone(), "本人健在");
-        office.changes("enrolment ~1, enrolment_event +1", back).await.unwrap();
+        office.changes("enrolment_event +1, enrolment_now ~1", back).await.unwrap();
         let twice = enter(&maker, person(&people[0]), undo, "本人健在");
         refused(office.changes_nothing(twice).await, "ALREADY_UNDONE");
         let unknown = enter(&maker, person(&people[0]), What::Undo(9), "");
@@ -157,7 +157,7 @@ async fn a_change_without_effect_until_another_person_accepts_it() {
         refused(office.changes_nothing(accept(&office.as_maker(), 1)).await, "SAME_PERSON");
         office.appoint("经办", Role::Maker).await;
         let accepted = office
-            .changes("change_request ~1, enrolment ~1, enrolment_event +1", accept(&office.as_reviewer(), 1))
+            .changes("change_request ~1, enrolment_event +1, enrolment_now +1", accept(&office.as_reviewer(), 1))
             .await
             .unwrap();
         let Accepted::Changes(changed) = accepted else { panic!("{accepted:?}") };
@@ -221,7 +221,7 @@ async fn the_difference_of_a_roster_waits_for_another_person_and_nobody_missing_
         let approver = office.as_approver();
         let accepted = accept(&approver, 1);
         let counts =
-            "beneficiary +1, change_request ~1, enrolment ~1, enrolment +1, enrolment_event +1, roster_import +1";
+            "change_request ~1, enrolment_event +1, enrolment_now +1, roll_index +1, roll_page +1, roster_import +1";
         let Accepted::Roster(imported) = office.changes(counts, accepted).await.unwrap() else { panic!() };
         assert_eq!((imported.new, imported.changed), (1, 1));
         office.go_to("2026-07-10");
@@ -386,7 +386,7 @@ async fn one_person_is_enrolled_by_a_change_and_never_beyond_the_schemes_limit()
         let enrol = async |row: &Row| -> Result<Entered, Failure> {
             enter_change(&maker, Change { scheme: Some(CODE.into()), ..change(row, fields(row)) }).await
         };
-        let counts = "beneficiary +1, enrolment +1, enrolment_event +1";
+        let counts = "enrolment_event +1, roll_index +1, roll_page +1";
         office.changes(counts, enrol(&people[1])).await.unwrap();
         refused(office.changes_nothing(enrol(&people[1])).await, "ALREADY_ENROLLED");
         refused(office.changes_nothing(enrol(&people[2])).await, "TOO_MANY_PEOPLE");
@@ -447,7 +447,7 @@ async fn a_list_of_changes_is_made_whole_or_not_at_all() {
         assert_eq!((refusal.findings.len(), refusal.findings[0].row), (1, 4));
         let good =
             enter_list(&maker, list(&format!("恢复,{},,2026-05,失踪找回", people[1].citizen_number)), "变更.csv");
-        let entered = office.changes("enrolment ~2, enrolment_event +3", good).await.unwrap();
+        let entered = office.changes("enrolment_event +3, enrolment_now +2", good).await.unwrap();
         assert_eq!(entered.changed.len(), 3);
         assert_eq!(
             office.prepare("2026-02").await.run.total,

@@ -65,7 +65,7 @@ async fn who_is_on_a_death_list_is_held_and_confirmed_becomes_a_stop_with_its_ov
         let failure = refused(cleared, "HIT_OPEN");
         assert!(failure.hint.contains("comparison confirm 1"), "{}", failure.hint);
 
-        let expected = "comparison_hit ~1, enrolment ~1, enrolment_event +1, hold ~1";
+        let expected = "comparison_hit ~1, enrolment_event +1, enrolment_now +1, hold ~1";
         let decided = office.changes(expected, confirmed(&office.as_maker(), 1)).await.unwrap();
         assert_eq!((decided.changed.len(), decided.pending), (1, None));
         let overpaid: Vec<_> = decided.changed[0].overpaid.iter().map(|o| (o.period.to_string(), o.amount())).collect();
@@ -232,7 +232,7 @@ async fn a_death_stops_every_scheme_and_who_is_enrolled_later_meets_the_lists_th
         assert_eq!((told.len(), told[0].row), (1, 4));
         assert!(told[0].found.contains("死亡名单") && told[0].hint.contains("confirm 3"), "{:?}", told[0]);
         let strangers = office.changes(
-            "beneficiary +2, comparison_hit +1, enrolment +2, hold +1, kept_file +1, roster_import +1",
+            "comparison_hit +1, hold +1, kept_file +1, roll_index +1, roll_page +1, roster_import +1",
             office.import(&people),
         );
         assert_eq!(strangers.await.findings.iter().filter(|f| f.code == "COMPARISON_HIT").count(), 1);
@@ -314,7 +314,7 @@ async fn where_changes_need_a_second_person_hit_and_hold_wait_for_one() {
         refused(office.changes_nothing(dismiss(&office.as_maker(), 1, "活着")).await, "HIT_WAITS");
         reject(&office.as_reviewer(), 1, "先上门").await.unwrap();
         assert_eq!(confirmed(&office.as_maker(), 1).await.unwrap().pending, Some(2));
-        let expected = "change_request ~1, comparison_hit ~1, enrolment ~1, enrolment_event +1, hold ~1";
+        let expected = "change_request ~1, comparison_hit ~1, enrolment_event +1, enrolment_now +1, hold ~1";
         office.changes(expected, accept(&office.as_reviewer(), 2)).await.unwrap();
         assert_eq!(
             (office.holds().await.len(), column(&office.hits(true).await, "status")),

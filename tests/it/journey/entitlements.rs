@@ -81,9 +81,8 @@ async fn a_person_added_late_is_paid_from_the_first_month() {
             office.pay(period, &office.good_bank()).await;
         }
         office.go_to("2026-03-10");
-        let imported = office
-            .changes("beneficiary +1, enrolment +1, kept_file +1, roster_import +1", office.import(&people))
-            .await;
+        let imported =
+            office.changes("kept_file +1, roll_index +1, roll_page +1, roster_import +1", office.import(&people)).await;
         assert_eq!((imported.new, imported.unchanged, imported.missing.len()), (1, 3, 0));
         let prepared = office.prepare("2026-03").await;
         assert_eq!((prepared.run.payments, prepared.run.total), (4, yuan(3 * 120 + 360)));
@@ -180,7 +179,7 @@ async fn the_month_of_death_is_paid_and_the_next_is_not() {
         office.go_to("2026-02-12");
         let maker = office.as_maker();
         let death = stop(&maker, person(&people[1]), StopReason::Death, day("2026-02-10"), "死亡证明");
-        let changed = office.changes("enrolment ~1, enrolment_event +1", death).await.unwrap();
+        let changed = office.changes("enrolment_event +1, enrolment_now +1", death).await.unwrap();
         assert!(changed.overpaid.is_empty() && changed.cleared_holds.is_empty());
         assert!(!changed.citizen_number.contains(&people[1].citizen_number[6..14]), "masked");
         let again = stop(&maker, person(&people[1]), StopReason::Death, day("2026-02-10"), "死亡证明");
@@ -206,7 +205,7 @@ async fn a_death_entered_late_is_an_overpayment_that_is_listed_and_never_netted(
         office.go_to("2026-04-08");
         let maker = office.as_maker();
         let death = stop(&maker, person(&people[0]), StopReason::Death, day("2026-01-31"), "公安反馈");
-        let changed = office.changes("enrolment ~1, enrolment_event +1", death).await.unwrap();
+        let changed = office.changes("enrolment_event +1, enrolment_now +1", death).await.unwrap();
         let overpaid: Vec<_> = changed.overpaid.iter().map(|o| (o.period, o.amount())).collect();
         assert_eq!(overpaid, [(month("2026-02"), yuan(120)), (month("2026-03"), yuan(120))]);
         let april =
@@ -292,7 +291,7 @@ async fn suspended_for_two_months(office: &TestOffice) -> Vec<(i64, Vec<String>)
     office.pay("2026-01", &office.good_bank()).await;
     let maker = office.as_maker();
     let pause = suspend(&maker, person(&people[0]), month("2026-02"), "未认证");
-    office.changes("enrolment ~1, enrolment_event +1", pause).await.unwrap();
+    office.changes("enrolment_event +1, enrolment_now +1", pause).await.unwrap();
     let again = suspend(&maker, person(&people[0]), month("2026-02"), "未认证");
     refused(office.changes_nothing(again).await, "CONTRADICTS");
     for period in ["2026-02", "2026-03"] {
@@ -303,7 +302,7 @@ async fn suspended_for_two_months(office: &TestOffice) -> Vec<(i64, Vec<String>)
     let stranger = resume(&maker, person(&people[1]), month("2026-04"), "已认证");
     refused(office.changes_nothing(stranger).await, "NOT_SUSPENDED");
     let back = resume(&maker, person(&people[0]), month("2026-04"), "已认证");
-    office.changes("enrolment ~1, enrolment_event +1", back).await.unwrap();
+    office.changes("enrolment_event +1, enrolment_now ~1", back).await.unwrap();
     let april = office.prepare("2026-04").await;
     office.sign(&april.run).await;
     let issued = office.issue(&april.run).await;

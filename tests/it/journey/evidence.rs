@@ -237,6 +237,26 @@ async fn the_doctor_names_what_was_changed() {
                 "FROZEN",
             ),
             (
+                "UPDATE roll_page SET content = REPLACE(content, '\t202601\t', '\t202613\t') WHERE agency_code = $1",
+                "UPDATE roll_page SET content = REPLACE(content, '\t202613\t', '\t202601\t') WHERE agency_code = $1",
+                "ROLLS",
+            ),
+            (
+                "UPDATE roll_page SET content = REPLACE(content, '3\t3\t', '3\t2\t') WHERE agency_code = $1",
+                "UPDATE roll_page SET content = REPLACE(content, '3\t2\t', '3\t3\t') WHERE agency_code = $1",
+                "ROLLS",
+            ),
+            (
+                "UPDATE roll_index SET content = REPLACE(content, '\t3', '\t9') WHERE agency_code = $1",
+                "UPDATE roll_index SET content = REPLACE(content, '\t9', '\t3') WHERE agency_code = $1",
+                "ROLLS",
+            ),
+            (
+                "INSERT INTO enrolment_now (agency_code, enrolment_no, changed_event_no) VALUES ($1, 4, 1)",
+                "DELETE FROM enrolment_now WHERE agency_code = $1 AND enrolment_no = 4",
+                "ROLLS",
+            ),
+            (
                 "UPDATE month_sum SET amount_fen = amount_fen + 1 WHERE agency_code = $1",
                 "UPDATE month_sum SET amount_fen = amount_fen - 1 WHERE agency_code = $1",
                 "KEPT",

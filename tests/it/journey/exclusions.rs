@@ -107,7 +107,7 @@ async fn a_certification_list_is_all_or_nothing_and_twice_says_so() {
             .await
             .unwrap();
         let text = list(&[(&people[0], "2026-03-18"), (&people[2], "2026-03-19")]);
-        let expected = "enrolment ~2, enrolment_event +2, kept_file +1";
+        let expected = "enrolment_event +2, enrolment_now ~1, enrolment_now +1, kept_file +1";
         let done = office.changes(expected, certify(&office.as_maker(), &text)).await.unwrap();
         assert_eq!((done.rows, done.entered, done.known, done.pending), (2, 2, 0, None));
         assert_eq!(done.findings[0].code, "CERTIFIED_AFTER_DEATH");
@@ -177,7 +177,7 @@ async fn where_changes_need_a_second_person_a_certification_list_waits() {
         let asked = office.changes(expected, certify(&office.as_maker(), &text)).await.unwrap();
         assert_eq!(asked.pending, Some(1));
         assert_eq!(certification(&office.as_maker(), CODE).await.unwrap().sheets[1].rows.len(), 2);
-        let expected = "change_request ~1, enrolment ~2, enrolment_event +2";
+        let expected = "change_request ~1, enrolment_event +2, enrolment_now +2";
         office.changes(expected, accept(&office.as_reviewer(), 1)).await.unwrap();
         assert!(certification(&office.as_maker(), CODE).await.unwrap().sheets[1].rows.is_empty());
         office.doctor().await;

@@ -61,7 +61,7 @@ async fn eventful(office: &TestOffice, people: usize) {
     office.prepare("2026-03").await;
     for (number, text) in (1..).zip(["\t\\\\", "\\N", "\\.", "a\tb\\c\nd\r\ne", "'; DROP TABLE actor; --", "𬭎䶮㛃"])
     {
-        let sql = "UPDATE beneficiary SET former_unit = $3, phone = $3 WHERE agency_code = $1 AND beneficiary_no = $2";
+        let sql = "INSERT INTO counter (agency_code, name, value) VALUES ($1, $3, $2)";
         assert_eq!(office.by_hand(sql, values![AGENCY, number, text]).await, 1);
     }
 }
@@ -90,7 +90,7 @@ async fn an_office_moves_to_a_server_and_back_to_a_file_and_works_on() {
     assert_eq!(done.outcome, Outcome::Copied);
     assert!(done.target.starts_with("postgres://postgres@127.0.0.1"), "{}", done.target);
     let count = |table: &str| done.survey.tables.iter().find(|t| t.name == table).unwrap().clone();
-    assert_eq!((count("beneficiary").rows, count("actor").rows, count("recovery_case").rows), (620, 6, 1));
+    assert_eq!((count("roll_page").rows, count("actor").rows, count("recovery_case").rows), (3, 6, 1));
     assert_eq!(count("appropriation").sums[0], ("appropriated_fen".to_string(), 28_900_000));
     let there = start.in_database(server);
 
@@ -169,7 +169,7 @@ async fn only_an_administrator_moves_and_only_to_an_empty_place() {
         let moving = other.changes_nothing(move_office(&admin, &there));
         let failure = refused(office.changes_nothing(moving).await, "TARGET_NOT_EMPTY");
         assert_eq!(failure.kind, Kind::Conflict);
-        for words in ["652827 和静县社会保险中心", "beneficiary（本库 3 行，目标 0 行）", "应当是空的"]
+        for words in ["652827 和静县社会保险中心", "roll_index（本库 1 行，目标 0 行）", "应当是空的"]
         {
             assert!(failure.message.contains(words), "{}", failure.message);
         }

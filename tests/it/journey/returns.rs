@@ -79,7 +79,7 @@ async fn a_closed_account_is_changed_which_clears_the_hold_and_pays_the_new_acco
         let refusal = change_account(&maker, person(&people[0]), taken_by_other, "新卡");
         refused(office.changes_nothing(refusal).await, "ACCOUNT_IN_USE");
         let change = change_account(&maker, person(&people[0]), new, "新卡");
-        let changed = office.changes("enrolment ~1, enrolment_event +1, hold ~1", change).await.unwrap();
+        let changed = office.changes("enrolment_event +1, enrolment_now +1, hold ~1", change).await.unwrap();
         assert_eq!(changed.cleared_holds.len(), 1);
         assert!(office.holds().await.is_empty());
         let more = office.prepare_more("2026-01").await.run;

@@ -333,7 +333,7 @@ async fn the_good_rows_take_effect_and_the_bad_ones_come_back() {
             fafang::workflow::import_roster::import_roster(&maker, input).await
         };
         office.changes_nothing(import(&bytes, false)).await.unwrap_err();
-        let counts = "beneficiary +2, enrolment +2, kept_file +2, roster_import +1";
+        let counts = "kept_file +2, roll_index +1, roll_page +1, roster_import +1";
         let imported = office.changes(counts, import(&bytes, true)).await.unwrap();
         assert_eq!((imported.rows, imported.accepted(), imported.rejected), (6, 3, 3));
         // The person in force whose row is bad is neither changed nor missing.
