@@ -26,6 +26,7 @@
 use std::collections::HashSet;
 
 use chrono::NaiveDate;
+use memchr::memchr_iter;
 
 use crate::domain::bank::Layout;
 use crate::domain::money::Money;
@@ -957,12 +958,13 @@ impl<'t> Line<'t> {
         if line.len() > LONGEST_LINE {
             return Err(ReadError::LineTooLong { row, bytes: line.len() });
         }
-        let (mut fields, mut count) = ([""; MOST_FIELDS], 0);
-        for field in line.split('|') {
+        let (mut fields, mut count, mut start) = ([""; MOST_FIELDS], 0, 0);
+        for end in memchr_iter(b'|', line.as_bytes()).chain([line.len()]) {
             if let Some(place) = fields.get_mut(count) {
-                *place = field.trim();
+                *place = trimmed(&line[start..end]);
             }
             count += 1;
+            start = end + 1;
         }
         Ok(Line { row, fields, count })
     }
@@ -1027,6 +1029,13 @@ impl<'t> Line<'t> {
         }
         Ok(())
     }
+}
+
+/// Without the blanks around it, which most fields do not have.
+fn trimmed(field: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
+    let bytes = field.as_bytes();
+    if is_plain(bytes.first()) && is_plain(bytes.last()) { field } else { field.trim() }
 }
 
 /// Digits only; `parse` alone would take `+5`.
