@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use crate::clock::Clock;
 use crate::domain::actor::{Actor, Role};
 use crate::domain::bank::BankBook;
-use crate::domain::calendar::Calendar;
+use crate::domain::calendar::LazyCalendar;
 use crate::domain::period::Period;
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
@@ -28,7 +28,7 @@ pub struct Office {
     /// Banks, layouts, reason codes.
     pub banks: BankBook,
     /// Days off and make-up working days; the program's own years until others are set.
-    pub calendar: Calendar,
+    pub calendar: LazyCalendar,
     /// What the office decides for itself.
     pub settings: Settings,
     /// Where the time comes from.
@@ -87,13 +87,12 @@ impl Office {
             return Err(Failure::new(Kind::Configuration, "NO_AGENCY", "数据库里没有经办机构")
                 .hint("先运行 fafang init --agency 代码 --name 名称"));
         };
-        let calendar = calendar::built_in().map_err(|e| Failure::new(Kind::Internal, "CALENDAR", e.to_string()))?;
         Ok(Office {
             database,
             agency_code,
             agency_name,
             banks,
-            calendar,
+            calendar: calendar::built_in_when_asked(),
             settings: Settings::default(),
             clock,
             on: None,

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{Answer, Desk, bank_layouts, exit_code};
-use crate::exchange::folder;
+use crate::exchange::folder::{self, Waiting};
 use crate::failure::Failure;
 use crate::formats::bank::neutral::{AnswerKind, seeming_kind};
 use crate::storage::payment_file::Tally;
 use crate::training::simulated_bank::{Faults, SimulatedBank};
-use crate::workflow::issue_files::{Issued, issue_files};
+use crate::workflow::issue_files::{Issued, issue_files_to};
 use crate::workflow::take_return::{AnswerFile, Taken, take_returns};
 
 #[derive(Debug, clap::Subcommand)]
@@ -79,9 +79,9 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
     match command {
         Command::Layouts { command } => return bank_layouts::run(command, desk).await,
         Command::Issue { run, out } => {
-            let issued = issue_files(&desk.office, &run).await?;
-            let names_and_bytes = issued.files.iter().map(|f| (f.file.name.as_str(), f.bytes.as_slice()));
-            let paths = folder::write_all_new(&out, names_and_bytes)?;
+            let wait = |name: &str, bytes: &[u8]| folder::write_waiting(&out.join(name), bytes);
+            let mut issued = issue_files_to(&desk.office, &run, wait).await?;
+            let paths = folder::release(&out, issued.files.iter_mut().map(|f| &mut f.bytes))?;
             desk.out.answer(|| issued_document(&issued, &paths), || issued_words(&issued, &paths));
         }
         Command::Return { files, answers } => return take(desk, AnswerKind::Return, &files, answers).await,
@@ -91,7 +91,7 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
     Ok(exit_code::DONE)
 }
 
-fn issued_document(issued: &Issued, paths: &[PathBuf]) -> serde_json::Value {
+fn issued_document(issued: &Issued<Waiting>, paths: &[PathBuf]) -> serde_json::Value {
     let files = issued.files.iter().zip(paths).map(|(f, path)| {
         json!({
             "path": path, "name": f.file.name, "file_ref": f.file.file_ref, "bank": f.file.bank_code, "part": f.file.part,
@@ -108,7 +108,7 @@ fn issued_document(issued: &Issued, paths: &[PathBuf]) -> serde_json::Value {
     })
 }
 
-fn issued_words(issued: &Issued, paths: &[PathBuf]) -> String {
+fn issued_words(issued: &Issued<Waiting>, paths: &[PathBuf]) -> String {
     let mut lines = Vec::new();
     if issued.again {
         lines.push(format!("{} 已报过盘，写出的是同样的文件", issued.run.code));

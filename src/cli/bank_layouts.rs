@@ -72,7 +72,7 @@ fn list(desk: &Desk) {
     let book = &desk.office.banks;
     desk.out.answer(
         || {
-            let layouts = book.layouts.iter().map(|l| {
+            let layouts = book.all_layouts().into_iter().map(|l| {
                 let banks: Vec<_> = book.banks.iter().filter(|b| b.layout == l.code).map(|b| json!({ "bank": b.code, "name": b.name })).collect();
                 json!({ "layout": l.code, "title": l.title, "row_limit": l.row_limit, "name_bytes": l.name_bytes, "banks": banks })
             });
@@ -80,7 +80,7 @@ fn list(desk: &Desk) {
         },
         || {
             let mut lines = Vec::new();
-            for l in &book.layouts {
+            for l in book.all_layouts() {
                 lines.push(format!("{}  {}（每个文件最多 {} 行，户名最多 {} 字节）", l.code, l.title, l.row_limit, l.name_bytes));
                 lines.extend(book.banks.iter().filter(|b| b.layout == l.code).map(|b| format!("  {}  {}（{}）", b.code, b.name, b.aliases.join("、"))));
             }

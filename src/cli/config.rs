@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::domain::bank::BankBook;
-use crate::domain::calendar::Calendar;
+use crate::domain::calendar::{LazyCalendar, at_hand};
 use crate::exchange::folder;
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::book;
@@ -40,7 +40,7 @@ pub struct Config {
     /// Banks, layouts and reason codes.
     pub banks: BankBook,
     /// Days off and make-up working days.
-    pub calendar: Calendar,
+    pub calendar: LazyCalendar,
     /// What the office decides for itself.
     pub settings: Settings,
 }
@@ -112,9 +112,9 @@ fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 /// The program's own years, and over them those of a folder.
-fn load_calendar(years: Option<&Path>) -> Result<Calendar, Failure> {
+fn load_calendar(years: Option<&Path>) -> Result<LazyCalendar, Failure> {
+    let Some(years) = years else { return Ok(calendar::built_in_when_asked()) };
     let mut loaded = calendar::built_in().map_err(|e| wrong(e.to_string()))?;
-    let Some(years) = years else { return Ok(loaded) };
     let files = folder::list(years, "toml").map_err(|f| Failure { kind: Kind::Configuration, ..f })?;
     for file in files {
         let year =
@@ -125,7 +125,7 @@ fn load_calendar(years: Option<&Path>) -> Result<Calendar, Failure> {
         }
         loaded.set(year);
     }
-    Ok(loaded)
+    Ok(at_hand(loaded))
 }
 
 fn at_home(home: &Path, database: &str) -> String {

@@ -168,8 +168,19 @@ pub struct Reason {
 pub struct BankBook {
     /// Banks by code.
     pub banks: Vec<Bank>,
-    /// Layouts by code.
+    /// Layouts by code, those of the office among them.
     pub layouts: Vec<Layout>,
+    /// Further layouts, each read when it is first asked for: an office uses one or two of many.
+    pub others: Option<OtherLayouts>,
+}
+
+/// Layouts that come with the program.
+#[derive(Debug, Clone, Copy)]
+pub struct OtherLayouts {
+    /// All codes, those that were read too.
+    pub codes: fn() -> Vec<&'static str>,
+    /// Reads one.
+    pub read: fn(&str) -> Option<&'static Layout>,
 }
 
 /// Settings of one file layout.
@@ -227,6 +238,13 @@ impl BankBook {
 
     /// The layout with this code.
     pub fn layout(&self, code: &str) -> Option<&Layout> {
-        self.layouts.iter().find(|l| l.code == code)
+        self.layouts.iter().find(|l| l.code == code).or_else(|| (self.others?.read)(code))
+    }
+
+    /// Every layout: those of the program in their order, then those that only the office has.
+    pub fn all_layouts(&self) -> Vec<&Layout> {
+        let codes = self.others.map(|others| (others.codes)()).unwrap_or_default();
+        let own = self.layouts.iter().filter(|layout| !codes.contains(&layout.code.as_str()));
+        codes.iter().filter_map(|code| self.layout(code)).chain(own).collect()
     }
 }

@@ -3,6 +3,7 @@
 //! error and never a guess; the one lenient count says when it guessed.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{Datelike, NaiveDate, Weekday};
 
@@ -40,6 +41,14 @@ impl CalendarYear {
         }
         self.off.iter().any(|o| (o.from..=o.to).contains(&date)).then_some(false)
     }
+}
+
+/// A calendar that is read when it is first asked for: few commands count working days.
+pub type LazyCalendar = Arc<LazyLock<Calendar, Box<dyn FnOnce() -> Calendar + Send>>>;
+
+/// One that was read already.
+pub fn at_hand(calendar: Calendar) -> LazyCalendar {
+    Arc::new(LazyLock::new(Box::new(move || calendar)))
 }
 
 /// A year whose notice is not there.

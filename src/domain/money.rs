@@ -63,6 +63,9 @@ impl Money {
     }
 
     fn parse_up_to(text: &str, largest_fen: i64) -> Result<Money, MoneyError> {
+        if let Some(fen) = plain_fen(text).filter(|fen| *fen <= largest_fen) {
+            return Ok(Money(fen));
+        }
         let shown = || text.trim().to_string();
         let folded = folded(text);
         let folded = folded.strip_suffix('元').unwrap_or(&folded);
@@ -215,6 +218,19 @@ impl Money {
 }
 
 /// 元 with two decimals, no separators: what bank files carry. `0.05`, `-120.00`.
+/// Fen of an amount written as nearly all are, `120.00`; none for any other text.
+fn plain_fen(text: &str) -> Option<i64> {
+    let (yuan, cents) = text.as_bytes().split_last_chunk::<3>()?;
+    let &[b'.', tens, ones] = cents else { return None };
+    // With fifteen digits before the point nothing overflows.
+    if yuan.is_empty() || yuan.len() > 15 {
+        return None;
+    }
+    yuan.iter().chain(&[tens, ones]).try_fold(0, |fen, digit| {
+        digit.is_ascii_digit().then(|| fen * 10 + i64::from(digit - b'0'))
+    })
+}
+
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fen = self.0.unsigned_abs();
@@ -375,6 +391,13 @@ mod tests {
         fn what_we_write_we_read_back(fen in -1_000_000_000_000_i64..=1_000_000_000_000) {
             prop_assert_eq!(Money::parse(&Money(fen).to_string()), Ok(Money(fen)));
             prop_assert_eq!(Money::parse(&Money(fen).grouped()), Ok(Money(fen)));
+        }
+
+        #[test]
+        fn an_amount_in_the_usual_form_is_read_like_any_other(text in "[0-9]{0,17}[.,]?[0-9]{0,3}") {
+            // A blank is not in the usual form.
+            prop_assert_eq!(Money::parse(&text), Money::parse(&format!(" {text}")));
+            prop_assert_eq!(Money::parse_total(&text), Money::parse_total(&format!(" {text}")));
         }
 
         #[test]

@@ -7,6 +7,7 @@
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
+use memchr::memchr_iter;
 use sha2::{Digest, Sha256};
 
 use super::money::Money;
@@ -181,13 +182,18 @@ impl<'a> FrozenLine<'a> {
     /// # Errors
     /// When it is none.
     pub fn read(line: &'a str) -> Result<FrozenLine<'a>, FrozenLineError> {
-        let mut fields = line.splitn(5, '\t');
-        let mut number = || fields.next()?.parse::<i64>().ok();
+        let (mut tabs, mut start) = (memchr_iter(b'\t', line.as_bytes()), 0);
+        let mut number = || {
+            let end = tabs.next()?;
+            let field = &line[start..end];
+            start = end + 1;
+            field.parse::<i64>().ok()
+        };
         let line_no = number().ok_or_else(|| FrozenLineError("?".to_string()))?;
         let (Some(enrolment_no), Some(amount), Some(offset)) = (number(), number(), number()) else {
             return Err(FrozenLineError(line_no.to_string()));
         };
-        let rest = fields.next().ok_or_else(|| FrozenLineError(line_no.to_string()))?;
+        let rest = &line[start..];
         Ok(FrozenLine { line_no, enrolment_no, amount: Money(amount), offset: Money(offset), text: line, rest })
     }
 
@@ -212,7 +218,7 @@ impl<'a> FrozenLine<'a> {
     /// # Errors
     /// When a field is missing, is too many or cannot be read.
     pub fn payee(&self) -> Result<Payee<'a>, FrozenLineError> {
-        let mut fields = self.rest.split('\t');
+        let mut fields = fields(self.rest);
         let mut field = || fields.next().ok_or_else(|| self.unreadable());
         let payee = Payee {
             beneficiary_no: field()?.parse().map_err(|_| self.unreadable())?,
@@ -247,6 +253,16 @@ impl<'a> FrozenLine<'a> {
             covers: self.covers().collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// What stands between the tabs of a text.
+fn fields(text: &str) -> impl Iterator<Item = &str> {
+    let mut start = 0;
+    memchr_iter(b'\t', text.as_bytes()).chain([text.len()]).map(move |end| {
+        let field = &text[start..end];
+        start = end + 1;
+        field
+    })
 }
 
 fn cover(text: &str) -> Option<Cover> {

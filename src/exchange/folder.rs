@@ -59,19 +59,54 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// [`write_new`] of several files of one folder, which is synced once, after the last. Their paths.
+/// A file that is whole under its temporary name and waits for its own. Dropped before, it is gone.
+#[derive(Debug)]
+pub struct Waiting {
+    temporary: PathBuf,
+    path: PathBuf,
+    has_name: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if !self.has_name {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Writes a file under its temporary name, to be given its own by [`release`].
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_waiting(path: &Path, bytes: &[u8]) -> Result<Waiting, Failure> {
+    let wrong = |e: std::io::Error| failure("FILE_UNWRITABLE", path, &e);
+    fs::create_dir_all(folder_of(path)).map_err(wrong)?;
+    let waiting = Waiting { temporary: temporary(path), path: path.to_path_buf(), has_name: false };
+    fs::write(&waiting.temporary, bytes).map_err(wrong)?;
+    Ok(waiting)
+}
+
+/// [`write_new`] of files of one folder that wait there: each is synced before it has its name, the folder once, after
+/// the last. Their paths.
 ///
 /// # Errors
 /// As [`write_new`]; the files before are there then.
-pub fn write_all_new<'a>(
+pub fn release<'a>(
     folder: &Path,
-    files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    files: impl IntoIterator<Item = &'a mut Waiting>,
 ) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = Vec::new();
-    for (name, bytes) in files {
-        let path = folder.join(name);
-        put_new(&path, bytes)?;
-        paths.push(path);
+    for file in files {
+        let wrong = |e: std::io::Error| failure("FILE_UNWRITABLE", &file.path, &e);
+        if file.path.exists() {
+            put_new(&file.path, &fs::read(&file.temporary).map_err(wrong)?)?;
+        } else {
+            File::open(&file.temporary).and_then(|f| f.sync_all()).map_err(wrong)?;
+            name_it(&file.temporary, &file.path).map_err(wrong)?;
+            file.has_name = true;
+        }
+        paths.push(file.path.clone());
     }
     sync_folder(folder);
     Ok(paths)
@@ -110,15 +145,24 @@ fn sync_folder(folder: &Path) {
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let wrong = |e: std::io::Error| failure("FILE_UNWRITABLE", path, &e);
-    let folder = folder_of(path);
-    fs::create_dir_all(folder).map_err(wrong)?;
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    let temporary: PathBuf = folder.join(name);
+    fs::create_dir_all(folder_of(path)).map_err(wrong)?;
+    let temporary = temporary(path);
     let mut file = File::create(&temporary).map_err(wrong)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(wrong)?;
+    name_it(&temporary, path).map_err(wrong)
+}
+
+/// The name under which a file is written.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".part");
+    folder_of(path).join(name)
+}
+
+/// Gives a whole file its name.
+fn name_it(temporary: &Path, path: &Path) -> std::io::Result<()> {
     crash::point("folder", "after-write");
-    fs::rename(&temporary, path).map_err(wrong)?;
+    fs::rename(temporary, path)?;
     crash::point("folder", "after-rename");
     Ok(())
 }
@@ -138,5 +182,21 @@ mod tests {
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert_eq!(read(&folder.path().join("none")).unwrap_err().code, "FILE_UNREADABLE");
+    }
+
+    #[test]
+    fn a_file_that_waits_has_its_name_once_it_is_released_and_is_gone_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, path) = (folder.path().join("out"), folder.path().join("out/a.txt"));
+        let count = || fs::read_dir(&out).unwrap().count();
+        drop(write_waiting(&path, b"one").unwrap());
+        assert_eq!(count(), 0);
+        let mut waiting = write_waiting(&path, b"one").unwrap();
+        assert!(!path.exists());
+        assert_eq!(release(&out, [&mut waiting]).unwrap(), [path.as_path()]);
+        drop(waiting);
+        release(&out, [&mut write_waiting(&path, b"one").unwrap()]).unwrap();
+        let differs = release(&out, [&mut write_waiting(&path, b"two").unwrap()]).unwrap_err();
+        assert_eq!((differs.code, read(&path).unwrap().as_slice(), count()), ("FILE_DIFFERS", b"one".as_slice(), 1));
     }
 }

@@ -1,11 +1,13 @@
 //! Calendar files (`config/calendar/YYYY.toml`): one year's notice as TOML to a checked
 //! [`CalendarYear`]. All faults at once.
 
+use std::sync::{Arc, LazyLock};
+
 use chrono::{Datelike, NaiveDate};
 use serde::Deserialize;
 
 use super::faults::Faults;
-use crate::domain::calendar::{Calendar, CalendarYear, DaysOff, is_weekday};
+use crate::domain::calendar::{Calendar, CalendarYear, DaysOff, LazyCalendar, is_weekday};
 use crate::domain::document::DocumentNumber;
 use crate::domain::period::parse_date;
 
@@ -55,6 +57,12 @@ pub fn built_in() -> Result<Calendar, CalendarFileError> {
         calendar.set(parse_calendar(text)?);
     }
     Ok(calendar)
+}
+
+/// The same, read when it is first asked for. Should it not be readable, which a test rules out, no year is known, and
+/// whoever counts days is told so.
+pub fn built_in_when_asked() -> LazyCalendar {
+    Arc::new(LazyLock::new(Box::new(|| built_in().unwrap_or_default())))
 }
 
 /// Reads and checks a calendar file.

@@ -162,28 +162,47 @@ pub fn encode(text: &str, charset: Charset) -> Result<Vec<u8>, Unmappable> {
         Charset::Utf8Bom => return Ok([UTF8_BOM, text.as_bytes()].concat()),
         Charset::Gb18030 => {}
     }
-    let mut encoder = GB18030.new_encoder();
     let mut bytes = Vec::with_capacity(text.len() + 16);
+    encode_onto(text, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Adds a text in GB18030 to what is there, which stays as it is when the text cannot be encoded.
+///
+/// # Errors
+/// The first character that the charset does not have.
+pub fn encode_onto(text: &str, bytes: &mut Vec<u8>) -> Result<(), Unmappable> {
+    if text.is_ascii() {
+        bytes.extend_from_slice(text.as_bytes());
+        return Ok(());
+    }
+    let before = bytes.len();
+    let unmappable = unmappable(text, bytes);
+    if unmappable.is_some() {
+        bytes.truncate(before);
+    }
+    unmappable.map_or(Ok(()), |(character, position)| Err(Unmappable { character, position }))
+}
+
+/// Adds as much of a text as there is before the first character that cannot be encoded, which it returns with its place.
+fn unmappable(text: &str, bytes: &mut Vec<u8>) -> Option<(char, usize)> {
+    let mut encoder = GB18030.new_encoder();
     let mut done = 0;
     loop {
-        let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(&text[done..], &mut bytes, true);
+        bytes.reserve(text.len() - done + 16);
+        let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(&text[done..], bytes, true);
         done += read;
         match result {
             EncoderResult::InputEmpty => break,
-            EncoderResult::OutputFull => bytes.reserve(text.len() - done + 16),
-            EncoderResult::Unmappable(character) => {
-                return Err(Unmappable { character, position: text[..done].chars().count() });
-            }
+            EncoderResult::OutputFull => {}
+            EncoderResult::Unmappable(character) => return Some((character, text[..done].chars().count())),
         }
     }
     // In UTF-8 the private characters begin with EE or EF; most texts have neither byte.
     if !text.bytes().any(|b| b == 0xEE || b == 0xEF) {
-        return Ok(bytes);
+        return None;
     }
-    match text.chars().zip(1..).find(|(c, _)| is_private(*c) && changes_in_gb18030(*c)) {
-        Some((character, position)) => Err(Unmappable { character, position }),
-        None => Ok(bytes),
-    }
+    text.chars().zip(1..).find(|(c, _)| is_private(*c) && changes_in_gb18030(*c))
 }
 
 /// Encodes a text as GBK: GB18030 without the characters that have four bytes there.

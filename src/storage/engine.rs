@@ -18,7 +18,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, FromRow, Postgres, Row as _, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Executor as _, FromRow, Postgres, Row as _, Sqlite, Transaction};
 
 use super::error::StorageError;
 use crate::domain::text::hex;
@@ -46,6 +46,9 @@ const POSTGRES_FEW_ROWS: usize = 500;
 /// The same for rows that are pages or files, told by their column `content`: some hundred of them at once would be
 /// all that is stored.
 const BULKY_ROWS_PER_INSERT: usize = 16;
+/// How PostgreSQL stores long values: its usual way takes ten times as long to write pages and kept files, and
+/// makes them no smaller.
+const POSTGRES_COMPRESSION: &str = "SET default_toast_compression = 'lz4'";
 
 /// SQLite's limit on parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER of the bundled build).
 const SQLITE_PARAMETERS: usize = 32_766;
@@ -262,7 +265,14 @@ impl Database {
     async fn connect(url: &str, create: bool) -> Result<Database, StorageError> {
         let database = if is_postgres(url) {
             let options = PgConnectOptions::from_str(url)?;
-            Database::Postgres(PgPoolOptions::new().max_connections(8).connect_with(options).await?)
+            let pool = PgPoolOptions::new().max_connections(8).after_connect(|connection, _| {
+                Box::pin(async move {
+                    // A server that cannot do it goes on in its usual way.
+                    let _ = connection.execute(POSTGRES_COMPRESSION).await;
+                    Ok(())
+                })
+            });
+            Database::Postgres(pool.connect_with(options).await?)
         } else {
             let path = sqlite_path(url);
             if !create && !Path::new(path).exists() {
@@ -282,7 +292,9 @@ impl Database {
                 .busy_timeout(Duration::from_secs(10));
             // A second connection could not write beside the first, yet is opened where the pool has not quite taken
             // that one back, and costs a sync of its own when it closes.
-            Database::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?)
+            // The one that there is need not be asked whether it is still there: that wakes its thread for nothing.
+            let pool = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
+            Database::Sqlite(pool.connect_with(options).await?)
         };
         database.migrate().await?;
         Ok(database)
@@ -580,7 +592,7 @@ impl Tx {
     /// # Errors
     /// The database's complaint.
     pub async fn prepare(&mut self, sql: &'static str) -> Result<(), StorageError> {
-        use sqlx::{Executor, SqlSafeStr};
+        use sqlx::SqlSafeStr;
         on!(self, connection => { connection.prepare(sql.into_sql_str()).await?; });
         Ok(())
     }

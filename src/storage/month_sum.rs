@@ -24,9 +24,16 @@ statements! {
            DO UPDATE SET cover_count = month_sum.cover_count + excluded.cover_count, amount_fen = month_sum.amount_fen + excluded.amount_fen";
 }
 
-/// Sums of some payments by month, file (0: in none) and last outcome.
+/// Month, file (0: in none) and last outcome.
+type Key = (Period, i64, Option<OutcomeKind>);
+
+/// Sums of some payments by month, file and last outcome.
 #[derive(Debug, Clone, Default)]
-pub struct Sums(HashMap<(Period, i64, Option<OutcomeKind>), (i64, Money)>);
+pub struct Sums {
+    by_key: HashMap<Key, (i64, Money)>,
+    /// Those of the key that was counted last, not yet among the others: nearly all payments of a file have one month.
+    last: Option<(Key, (i64, Money))>,
+}
 
 impl Sums {
     /// Adds a payment's covers.
@@ -67,9 +74,21 @@ impl Sums {
     }
 
     fn count(&mut self, cover: &Cover, file_no: i64, told: Option<OutcomeKind>, sign: i64) {
-        let (count, amount) = self.0.entry((cover.period, file_no, told)).or_default();
+        let key = (cover.period, file_no, told);
+        if self.last.as_ref().is_none_or(|(last, _)| *last != key) {
+            self.put_last();
+        }
+        let (_, (count, amount)) = self.last.get_or_insert((key, (0, Money::ZERO)));
         *count += sign;
         *amount += Money(sign * cover.amount.fen());
+    }
+
+    fn put_last(&mut self) {
+        if let Some((key, (count, amount))) = self.last.take() {
+            let sum = self.by_key.entry(key).or_default();
+            sum.0 += count;
+            sum.1 += amount;
+        }
     }
 }
 
@@ -77,8 +96,9 @@ impl Sums {
 ///
 /// # Errors
 /// The database's.
-pub async fn add(tx: &mut Tx, agency: &str, run: &Run, sums: Sums) -> Result<(), StorageError> {
-    for ((month, file_no, told), (count, amount)) in sums.0 {
+pub async fn add(tx: &mut Tx, agency: &str, run: &Run, mut sums: Sums) -> Result<(), StorageError> {
+    sums.put_last();
+    for ((month, file_no, told), (count, amount)) in sums.by_key {
         let told = told.map_or("", OutcomeKind::code);
         let values: Vec<Value> =
             values![agency, run.periods.last.number(), run.no, month.number(), file_no, told, count, amount.fen()];

@@ -28,17 +28,17 @@ use crate::formats::bank::layout::writer;
 use crate::formats::bank::neutral::{FileHeader, PaymentRow, file_name, write_payment_file};
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
-use crate::storage::payment::{NewOutcome, Pages};
+use crate::storage::payment::{Lines, NewOutcome, Pages};
 use crate::storage::payment_file::PaymentFile;
 use crate::storage::{appropriation, cover, enrolment, hold, kept_file, month_sum, payment, payment_file, run};
 
-/// A file with its bytes, to be handed over.
+/// A file with its bytes, or with what they became in the hands that they were given to.
 #[derive(Debug, Clone)]
-pub struct IssuedFile {
+pub struct IssuedFile<T = Vec<u8>> {
     /// As stored.
     pub file: PaymentFile,
     /// As written.
-    pub bytes: Vec<u8>,
+    pub bytes: T,
 }
 
 /// A payment left out of the files.
@@ -56,11 +56,11 @@ pub struct Withheld {
 
 /// What was issued.
 #[derive(Debug, Clone)]
-pub struct Issued {
+pub struct Issued<T = Vec<u8>> {
     /// The run.
     pub run: Run,
     /// Its files.
-    pub files: Vec<IssuedFile>,
+    pub files: Vec<IssuedFile<T>>,
     /// Payments left out this time.
     pub withheld: Vec<Withheld>,
     /// Offset against what was overpaid, and left open after all.
@@ -75,10 +75,23 @@ pub struct Issued {
 /// Unless approved, unchanged since, and writable in the bank's layout to the last character;
 /// then nothing is written and the run stays approved.
 pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure> {
+    issue_files_to(office, code, |_, bytes| Ok(bytes.to_vec())).await
+}
+
+/// The same, with every file handed over by name and bytes as soon as it is made, so that no more than one is in memory.
+/// What they became counts only once this succeeds: the commit comes last.
+///
+/// # Errors
+/// As [`issue_files`], and when a file cannot be taken over.
+pub async fn issue_files_to<T>(
+    office: &Office,
+    code: &str,
+    mut hand_over: impl FnMut(&str, &[u8]) -> Result<T, Failure>,
+) -> Result<Issued<T>, Failure> {
     let mut step = Step::begin(office, "bank.issue", &[Role::Finance]).await?;
     let run = office.run(&mut step.tx, code).await?;
     if run.state.issued().is_some() {
-        let files = kept_files(&mut step, &run).await?;
+        let files = kept_files(&mut step, &run, hand_over).await?;
         step.finish(code, json!({ "again": true, "files": files.len() })).await?;
         return Ok(Issued { run, files, withheld: Vec::new(), offset: (Money::ZERO, Money::ZERO), again: true });
     }
@@ -94,7 +107,7 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
             .hint("用 fafang run cancel 作废批次"));
     }
     let offsets = offset::book(office, &mut step, &run, &frozen.offsets, &left).await?;
-    let files = write_files(&mut step, &run, &files, &left_out, &mut sums).await?;
+    let files = write_files(&mut step, &run, (&files, &left_out), &mut sums, &mut hand_over).await?;
     month_sum::replace(&mut step.tx, &step.agency, &run, sums).await?;
     if !run::move_from(&mut step.tx, &step.agency, &run, &from).await? {
         return Err(Failure::conflict("RUN_MOVED", format!("批次 {code} 刚被其他人处理过")));
@@ -110,10 +123,15 @@ pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure>
     Ok(Issued { run, files, withheld, offset: offsets, again: false })
 }
 
-async fn kept_files(step: &mut Step, run: &Run) -> Result<Vec<IssuedFile>, Failure> {
+async fn kept_files<T>(
+    step: &mut Step,
+    run: &Run,
+    mut hand_over: impl FnMut(&str, &[u8]) -> Result<T, Failure>,
+) -> Result<Vec<IssuedFile<T>>, Failure> {
     let mut files = Vec::new();
     for file in payment_file::of_run(&mut step.tx, &step.agency, run).await? {
         let bytes = kept_file::content(&mut step.tx, &step.agency, &file.digest).await?;
+        let bytes = hand_over(&file.name, &bytes)?;
         files.push(IssuedFile { file, bytes });
     }
     Ok(files)
@@ -128,10 +146,10 @@ struct Doubtful {
     payments: Vec<Payment>,
 }
 
-/// The lines of a bank, which lie together.
+/// The lines of a bank, which lie together, without a gap.
 struct Stretch {
     bank_code: String,
-    lines: Vec<i64>,
+    lines: Lines,
 }
 
 /// Reads the frozen payments once: are they unchanged, which are doubtful, which lines has each bank.
@@ -149,8 +167,9 @@ async fn look_again(office: &Office, step: &mut Step, run: &Run) -> Result<(Froz
             payments.push(line.payment()?);
         }
         match stretches.last_mut() {
-            Some(last) if last.bank_code == payee.bank_code => last.lines.push(line.line_no),
-            _ => stretches.push(Stretch { bank_code: payee.bank_code.to_string(), lines: vec![line.line_no] }),
+            Some(last) if last.bank_code == payee.bank_code => last.lines.1 = line.line_no,
+            _ => stretches
+                .push(Stretch { bank_code: payee.bank_code.to_string(), lines: (line.line_no, line.line_no) }),
         }
         Ok(())
     });
@@ -270,7 +289,9 @@ struct Sheet<'a> {
     layout: &'a Layout,
     part: usize,
     parts: usize,
-    lines: Vec<i64>,
+    /// The first and the last; what is withheld may lie between them.
+    lines: Lines,
+    rows: usize,
 }
 
 /// The files of a run, in order: per bank, and per part where the layout limits the rows.
@@ -281,48 +302,45 @@ fn lay_out<'a>(
 ) -> Result<Vec<Sheet<'a>>, Failure> {
     let mut sheets = Vec::new();
     for Stretch { bank_code, lines } in stretches {
-        let sent: Vec<i64> = lines.iter().copied().filter(|no| !left_out.contains(no)).collect();
-        if sent.is_empty() {
+        let mut sent = (lines.0..=lines.1).filter(|line_no| !left_out.contains(line_no)).peekable();
+        if sent.peek().is_none() {
             continue;
         }
         let (bank, layout) = bank_and_layout(office, bank_code)?;
-        let pieces = sent.chunks(layout.row_limit.max(1));
-        let parts = pieces.len();
-        for (part, lines) in (1..).zip(pieces) {
-            sheets.push(Sheet { bank, layout, part, parts, lines: lines.to_vec() });
+        let mut pieces = Vec::new();
+        while let Some(first) = sent.next() {
+            let others = sent.by_ref().take(layout.row_limit.max(1) - 1);
+            pieces.push(others.fold(((first, first), 1), |((first, _), rows), last| ((first, last), rows + 1)));
         }
+        let parts = pieces.len();
+        let sheet = |(part, (lines, rows))| Sheet { bank, layout, part, parts, lines, rows };
+        sheets.extend((1..).zip(pieces).map(sheet));
     }
     Ok(sheets)
 }
 
 /// Writes file after file, each from the pages that its lines lie in.
-async fn write_files(
+async fn write_files<T>(
     step: &mut Step,
     run: &Run,
-    sheets: &[Sheet<'_>],
-    left_out: &HashSet<i64>,
+    (sheets, left_out): (&[Sheet<'_>], &HashSet<i64>),
     sums: &mut month_sum::Sums,
-) -> Result<Vec<IssuedFile>, Failure> {
-    let bar = step.progress.begin("写支付文件", Some(sheets.iter().map(|s| s.lines.len()).sum()), "笔");
+    hand_over: &mut impl FnMut(&str, &[u8]) -> Result<T, Failure>,
+) -> Result<Vec<IssuedFile<T>>, Failure> {
+    let bar = step.progress.begin("写支付文件", Some(sheets.iter().map(|s| s.rows).sum()), "笔");
     let mut files = Vec::with_capacity(sheets.len());
     for (file_no, sheet) in (1..).zip(sheets) {
-        let lines = (sheet.lines[0], sheet.lines[sheet.lines.len() - 1]);
-        let pages = Pages::of(&step.agency, run, lines).all(&mut step.tx).await?;
-        let mut payments = Vec::with_capacity(sheet.lines.len());
-        for page in &pages {
-            let inside =
-                |l: &FrozenLine<'_>| (lines.0..=lines.1).contains(&l.line_no) && !left_out.contains(&l.line_no);
-            payments.extend(page.lines()?.into_iter().filter(inside));
-        }
-        payments.iter().try_for_each(|line| sums.send(line, file_no))?;
-        let file = write_file(step, run, sheet, file_no, &payments).await?;
-        if files.iter().any(|f: &IssuedFile| f.file.name == file.file.name) {
-            let message = format!("批次 {} 的两个文件同名: {}", run.code, file.file.name);
+        let (file, bytes) = write_file(step, run, (sheet, file_no), left_out, sums).await?;
+        if files.iter().any(|f: &IssuedFile<T>| f.file.name == file.name) {
+            let message = format!("批次 {} 的两个文件同名: {}", run.code, file.name);
             return Err(Failure::refused("CANNOT_WRITE", message)
                 .hint("几家银行用同一布局时，请在布局的 file.name 里加上 {bank}；没有写出任何文件"));
         }
-        files.push(file);
-        bar.advance(sheet.lines.len());
+        let handed = hand_over(&file.name, &bytes)?;
+        kept_file::keep_under(&mut step.tx, &step.agency, &file.digest, &file.name, bytes, step.event_no).await?;
+        payment_file::insert(&mut step.tx, &step.agency, &file, step.event_no).await?;
+        files.push(IssuedFile { file, bytes: handed });
+        bar.advance(sheet.rows);
     }
     Ok(files)
 }
@@ -360,50 +378,57 @@ pub(super) fn written<T: AsRef<str>>(
     })
 }
 
+/// A file, not yet stored, and its bytes.
 async fn write_file(
     step: &mut Step,
     run: &Run,
-    Sheet { bank, layout, part, parts, .. }: &Sheet<'_>,
-    file_no: i64,
-    payments: &[FrozenLine<'_>],
-) -> Result<IssuedFile, Failure> {
-    let bank_code = bank.code.as_str();
+    (sheet, file_no): (&Sheet<'_>, i64),
+    left_out: &HashSet<i64>,
+    sums: &mut month_sum::Sums,
+) -> Result<(PaymentFile, Vec<u8>), Failure> {
+    let Sheet { bank, layout, part, parts, lines, rows: count } = *sheet;
+    let pages = Pages::of(&step.agency, run, lines).all(&mut step.tx).await?;
+    let (stem, remark) = (reference_stem(&step.agency, run), remark(run.periods));
+    let (mut sent, mut total, mut rows) = (FrozenDigest::default(), Money::ZERO, Vec::with_capacity(count));
+    for page in &pages {
+        for line in page.lines()? {
+            if !(lines.0..=lines.1).contains(&line.line_no) || left_out.contains(&line.line_no) {
+                continue;
+            }
+            sums.send(&line, file_no)?;
+            sent.line(&line);
+            total += line.amount;
+            rows.push(payment_row(&stem, &remark, &line).map_err(payment::unreadable)?);
+        }
+    }
     let header = FileHeader {
-        file_ref: format!("{}{bank_code}-{part}", reference_stem(&step.agency, run)),
+        file_ref: format!("{stem}{}-{part}", bank.code),
         agency_code: step.agency.clone(),
         scheme_code: run.scheme_code.clone(),
         periods: run.periods,
         pay_date: step.on,
-        rows: payments.len(),
-        total: payments.iter().map(|p| p.amount).sum(),
-        part: *part,
-        parts: *parts,
+        rows: rows.len(),
+        total,
+        part,
+        parts,
     };
-    let (stem, remark) = (reference_stem(&step.agency, run), remark(run.periods));
-    let mut sent = FrozenDigest::default();
-    let mut rows = Vec::with_capacity(payments.len());
-    for line in payments {
-        sent.line(line);
-        rows.push(payment_row(&stem, &remark, line).map_err(payment::unreadable)?);
-    }
     let (name, bytes) = written(run, bank, layout, &header, &rows)?;
-    let digest = kept_file::keep(&mut step.tx, &step.agency, &name, bytes.clone(), step.event_no).await?;
     let file = PaymentFile {
         period: run.periods.last.number(),
         run_no: run.no,
         file_no,
         file_ref: header.file_ref,
         name,
-        bank_code: bank_code.to_string(),
+        bank_code: bank.code.clone(),
         layout_code: layout.code.clone(),
-        part: i64::try_from(*part).unwrap_or(i64::MAX),
-        parts: i64::try_from(*parts).unwrap_or(i64::MAX),
+        part: i64::try_from(part).unwrap_or(i64::MAX),
+        parts: i64::try_from(parts).unwrap_or(i64::MAX),
         pay_date: date_number(header.pay_date),
-        first_line_no: payments[0].line_no,
-        last_line_no: payments[payments.len() - 1].line_no,
-        row_count: i64::try_from(payments.len()).unwrap_or(i64::MAX),
-        total_fen: header.total.fen(),
-        digest,
+        first_line_no: lines.0,
+        last_line_no: lines.1,
+        row_count: i64::try_from(rows.len()).unwrap_or(i64::MAX),
+        total_fen: total.fen(),
+        digest: kept_file::digest_of(&bytes),
         payments_digest: sent.finish(&[]),
         status: "written".into(),
         open_rows: 0,
@@ -415,8 +440,7 @@ async fn write_file(
         returned_rows: 0,
         returned_fen: 0,
     };
-    payment_file::insert(&mut step.tx, &step.agency, &file, step.event_no).await?;
-    Ok(IssuedFile { file, bytes })
+    Ok((file, bytes))
 }
 
 /// What every reference of a run begins with, before the line or the bank (see `PaymentRef`).

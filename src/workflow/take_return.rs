@@ -198,6 +198,7 @@ async fn take_file(
         file: &file,
         layout: office.banks.layout(&file.layout_code),
         on: step.on,
+        untold: payment_state(run.state.code(), Some(&file.status), None)?,
         outcomes: &outcomes,
         recovered: &recovered,
         ahead: &rows,
@@ -369,6 +370,8 @@ struct Matching<'a> {
     file: &'a PaymentFile,
     layout: Option<&'a Layout>,
     on: chrono::NaiveDate,
+    /// The state of payments without an outcome.
+    untold: PaymentState,
     outcomes: &'a Outcomes,
     recovered: &'a HashSet<i64>,
     /// Rows of lines that are still to come.
@@ -407,8 +410,10 @@ impl<'a> Matching<'a> {
     }
 
     fn state(&self, line_no: i64) -> Result<PaymentState, Failure> {
-        let last = self.outcomes.get(&line_no).and_then(|o| o.last()).map(|o| o.kind.as_str());
-        Ok(payment_state(self.run.state.code(), Some(&self.file.status), last)?)
+        match self.outcomes.get(&line_no).and_then(|outcomes| outcomes.last()) {
+            None => Ok(self.untold),
+            Some(last) => Ok(payment_state(self.run.state.code(), Some(&self.file.status), Some(&last.kind))?),
+        }
     }
 
     /// Compares the rows of one payment, one at least, with it and with each other.

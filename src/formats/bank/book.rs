@@ -8,11 +8,12 @@
 //! means is decided in `domain::bank`; nothing here opens a path.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 
 use super::layout::definition::{self, AnswerTable, FileTable, Wrong};
-use crate::domain::bank::{Bank, BankBook, Layout, Reason, ReasonClass};
+use crate::domain::bank::{Bank, BankBook, Layout, OtherLayouts, Reason, ReasonClass};
 use crate::domain::text::folded;
 
 /// What comes with the program.
@@ -322,7 +323,7 @@ fn check_banks(banks: &[Bank]) -> Result<(), BankFileError> {
 pub fn check_whole(book: &BankBook) -> Result<(), BankFileError> {
     for bank in &book.banks {
         let Some(layout) = book.layout(&bank.layout) else {
-            let known: Vec<&str> = book.layouts.iter().map(|l| l.code.as_str()).collect();
+            let known: Vec<&str> = book.all_layouts().into_iter().map(|l| l.code.as_str()).collect();
             let (bank, layout) = (bank.code.clone(), bank.layout.clone());
             return Err(BankFileError::UnknownLayout { bank, layout, known: known.join("、") });
         };
@@ -364,9 +365,24 @@ fn unambiguous(banks: &[Bank]) -> Result<(), BankFileError> {
 /// # Errors
 /// Never, as a test proves; the caller still need not trust that.
 pub fn built_in() -> Result<BankBook, BankFileError> {
-    let mut book = BankBook::default();
-    BUILT_IN.iter().try_for_each(|text| add(&mut book, text))?;
+    let others = OtherLayouts { codes: || BUILT_IN.map(code_of).to_vec(), read: read_built_in };
+    let mut book = BankBook { others: Some(others), ..BankBook::default() };
+    // The banks stand in the first.
+    add(&mut book, BUILT_IN[0])?;
     Ok(book)
+}
+
+/// Code of a built-in layout, without reading all of its text.
+fn code_of(text: &'static str) -> &'static str {
+    let code = |line: &'static str| line.strip_prefix("code = \"")?.strip_suffix('"');
+    text.lines().find_map(code).unwrap_or_default()
+}
+
+/// A built-in layout. Each is read once.
+fn read_built_in(code: &str) -> Option<&'static Layout> {
+    static READ: [OnceLock<Option<Layout>>; BUILT_IN.len()] = [const { OnceLock::new() }; BUILT_IN.len()];
+    let at = BUILT_IN.map(code_of).iter().position(|known| *known == code)?;
+    READ[at].get_or_init(|| parse(BUILT_IN[at]).ok()?.layout).as_ref()
 }
 
 /// Adds a file of the office to the book. A layout of the same code is replaced, and so is a bank; an entry
@@ -437,6 +453,19 @@ mod tests {
     }
 
     #[test]
+    fn every_built_in_layout_is_found_by_its_code_and_only_the_first_names_banks() {
+        let book = built_in().unwrap();
+        for (at, text) in BUILT_IN.into_iter().enumerate() {
+            let Parsed { layout, banks } = parse(text).unwrap();
+            assert_eq!(book.layout(code_of(text)), layout.as_ref());
+            assert_eq!(banks.is_empty(), at > 0, "{}", code_of(text));
+        }
+        assert_eq!(book.layout("nobody"), None);
+        let codes: Vec<&str> = book.all_layouts().iter().map(|layout| layout.code.as_str()).collect();
+        assert_eq!(codes, BUILT_IN.map(code_of));
+    }
+
+    #[test]
     fn banks_are_found_as_rosters_write_them() {
         let book = built_in().unwrap();
         for (text, code) in [
@@ -482,7 +511,7 @@ mod tests {
     fn a_later_file_replaces_and_a_shared_alias_is_refused_without_a_trace() {
         let mut book = built_in().unwrap();
         add(&mut book, &one_bank("RCC", "农商行")).unwrap();
-        assert_eq!((book.banks.len(), book.layouts.len()), (5, BUILT_IN.len() + 1));
+        assert_eq!((book.banks.len(), book.all_layouts().len()), (5, BUILT_IN.len() + 1));
         assert_eq!(book.find("农商行").unwrap().layout, "own");
         let error = add(&mut book, &one_bank("XYZ", "农 行")).unwrap_err();
         assert!(error.to_string().contains("“农行”同时指 ABC 和 XYZ"), "{error}");

@@ -24,9 +24,9 @@
 //! files and bank answers; the limits of a name: 民委发〔2016〕33号 and the layout file.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use chrono::NaiveDate;
+use memchr::memchr_iter;
 
 use crate::domain::bank::Layout;
 use crate::domain::money::Money;
@@ -440,31 +440,34 @@ pub fn write_payment_file<T: AsRef<str>>(
         let expected = format!("1 至 {} 笔", layout.row_limit);
         refusals.add(0, "笔数", Problem::Bounds { found: format!("{} 笔", rows.len()), expected });
     }
-    let mut refs = HashSet::with_capacity(rows.len());
+    // References of a run grow from row to row, so that none can come twice; others are all remembered.
+    let mut refs = (!references_grow(rows)).then(|| HashSet::with_capacity(rows.len()));
+    let (mut holder, mut remark) = (Encoded::default(), Encoded::default());
+    let mut bytes = Vec::with_capacity(256 + rows.len() * 128);
+    bytes.extend(gb18030(&header_line("H", header)).unwrap_or_default());
     for row in rows {
         let line_no = row.line_no;
-        for (field, text, is_needed) in [
-            ("账号", &row.account, true),
-            ("公民身份号码", &row.citizen_number, false),
-            ("摘要", &row.remark, false),
-            ("支付明细号", &row.payment_ref, true),
-        ] {
-            refusals.text(line_no, field, text.as_ref(), is_needed);
-        }
-        let holder = row.holder.as_ref();
-        let bytes = refusals.text(line_no, "户名", holder, true);
-        if bytes > layout.name_bytes {
-            let masked = masked_name(holder);
-            refusals.add(line_no, "户名", Problem::TooLong { masked, bytes, limit: layout.name_bytes });
+        let (account, citizen_number) = (row.account.as_ref(), row.citizen_number.as_ref());
+        refusals.text(line_no, "账号", account, true);
+        refusals.text(line_no, "公民身份号码", citizen_number, false);
+        refusals.encoded(line_no, "摘要", row.remark.as_ref(), false, &mut remark);
+        refusals.text(line_no, "支付明细号", row.payment_ref.as_ref(), true);
+        refusals.encoded(line_no, "户名", row.holder.as_ref(), true, &mut holder);
+        let length = holder.bytes.len();
+        if length > layout.name_bytes {
+            let masked = masked_name(row.holder.as_ref());
+            refusals.add(line_no, "户名", Problem::TooLong { masked, bytes: length, limit: layout.name_bytes });
         }
         if row.amount <= Money::ZERO {
             refusals.add(line_no, "金额", Problem::NotPositive(row.amount));
         }
-        if !refs.insert(row.payment_ref.as_ref()) {
+        if refs.as_mut().is_some_and(|refs| !refs.insert(row.payment_ref.as_ref())) {
             refusals.add(line_no, "支付明细号", Problem::Twice(row.payment_ref.as_ref().to_string()));
         }
+        put_row(&mut bytes, row, &holder.bytes, &remark.bytes);
     }
-    refusals.bytes(&payment_text(header, rows))
+    bytes.extend_from_slice(trailer_line(header).as_bytes());
+    if refusals.0.is_empty() { Ok(bytes) } else { Err(refusals.0) }
 }
 
 /// Writes an answer, computing its trailer. For the simulated bank and tests.
@@ -542,12 +545,19 @@ impl Refusals {
         }
     }
 
-    /// How many bytes the text takes, once it stands against nothing.
-    fn text(&mut self, line_no: i64, field: &'static str, text: &str, is_needed: bool) -> usize {
+    fn text(&mut self, line_no: i64, field: &'static str, text: &str, is_needed: bool) {
         // Numbers and references, nearly always: nothing of them can be wrong.
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'|') {
-            return text.len();
+            return;
         }
+        self.shape(line_no, field, text, is_needed);
+        if let Err(unmappable) = gb18030(text) {
+            self.add(line_no, field, Problem::Unencodable(unmappable.character));
+        }
+    }
+
+    /// All but the charset.
+    fn shape(&mut self, line_no: i64, field: &'static str, text: &str, is_needed: bool) {
         if is_needed && text.trim().is_empty() {
             self.add(line_no, field, Problem::Empty);
         }
@@ -556,13 +566,23 @@ impl Refusals {
         } else if text.trim() != text {
             self.add(line_no, field, Problem::Padded);
         }
-        match gb18030(text) {
-            Ok(bytes) => bytes.len(),
-            Err(unmappable) => {
-                self.add(line_no, field, Problem::Unencodable(unmappable.character));
-                0
-            }
+    }
+
+    /// The same for a text that is mostly Chinese, with its bytes. The one before is remembered: a remark is that of
+    /// all rows.
+    fn encoded(&mut self, line_no: i64, field: &'static str, text: &str, is_needed: bool, encoded: &mut Encoded) {
+        if encoded.is_sound && encoded.text == text {
+            return;
         }
+        encoded.text.clear();
+        encoded.text.push_str(text);
+        encoded.bytes.clear();
+        let before = self.0.len();
+        self.shape(line_no, field, text, is_needed);
+        if let Err(unmappable) = charset::encode_onto(text, &mut encoded.bytes) {
+            self.add(line_no, field, Problem::Unencodable(unmappable.character));
+        }
+        encoded.is_sound = self.0.len() == before;
     }
 
     fn header(&mut self, header: &FileHeader) {
@@ -604,6 +624,20 @@ fn count<T>(rows: &[AnswerRow<T>], is_counted: impl Fn(&AnswerRow<T>) -> bool) -
     (counted().count(), sum(counted().filter_map(|r| r.amount.as_ref().ok().copied())))
 }
 
+/// Rows and their sum, saturating like [`sum`].
+#[derive(Default)]
+struct Tally {
+    rows: usize,
+    total: Money,
+}
+
+impl Tally {
+    fn add(&mut self, amount: Money) {
+        self.rows += 1;
+        self.total = Money(self.total.0.saturating_add(amount.0));
+    }
+}
+
 fn line(text: &mut String, fields: &[&str]) {
     text.push_str(&fields.join("|"));
     text.push_str("\r\n");
@@ -624,18 +658,77 @@ fn header_line(letter: &str, header: &FileHeader) -> String {
     )
 }
 
-fn payment_text<T: AsRef<str>>(header: &FileHeader, rows: &[PaymentRow<T>]) -> String {
-    let mut text = header_line("H", header);
-    text.reserve(rows.len() * 128);
-    for row in rows {
-        let PaymentRow { line_no, amount, .. } = row;
-        let [account, holder, citizen_number, remark, payment_ref] =
-            [&row.account, &row.holder, &row.citizen_number, &row.remark, &row.payment_ref].map(AsRef::as_ref);
-        // Writing to a String does not fail.
-        let _ = write!(text, "D|{line_no}|{account}|{holder}|{amount}|{citizen_number}|{remark}|{payment_ref}\r\n");
+fn trailer_line(header: &FileHeader) -> String {
+    format!("T|{}|{}\r\n", header.rows, header.total)
+}
+
+/// Whether the references of the rows grow: by length, and those of one length by their characters.
+fn references_grow<T: AsRef<str>>(rows: &[PaymentRow<T>]) -> bool {
+    let rank = |row: &PaymentRow<T>| row.payment_ref.as_ref().len();
+    rows.is_sorted_by(|a, b| (rank(a), a.payment_ref.as_ref()) < (rank(b), b.payment_ref.as_ref()))
+}
+
+/// A text in the charset of the file, kept for the next row.
+#[derive(Default)]
+struct Encoded {
+    text: String,
+    bytes: Vec<u8>,
+    /// Nothing stands against it.
+    is_sound: bool,
+}
+
+fn put_row<T: AsRef<str>>(bytes: &mut Vec<u8>, row: &PaymentRow<T>, holder: &[u8], remark: &[u8]) {
+    bytes.extend_from_slice(b"D|");
+    put_number(bytes, row.line_no);
+    bytes.push(b'|');
+    put_text(bytes, row.account.as_ref());
+    bytes.push(b'|');
+    bytes.extend_from_slice(holder);
+    bytes.push(b'|');
+    put_money(bytes, row.amount);
+    bytes.push(b'|');
+    put_text(bytes, row.citizen_number.as_ref());
+    bytes.push(b'|');
+    bytes.extend_from_slice(remark);
+    bytes.push(b'|');
+    put_text(bytes, row.payment_ref.as_ref());
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// A text that was refused is not written, and neither is its file.
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    let _ = charset::encode_onto(text, bytes);
+}
+
+/// As `Display` writes it, without its machinery.
+fn put_number(bytes: &mut Vec<u8>, number: i64) {
+    if number < 0 {
+        bytes.push(b'-');
     }
-    line(&mut text, &["T", &header.rows.to_string(), &header.total.to_string()]);
-    text
+    put_digits(bytes, number.unsigned_abs());
+}
+
+/// As `Display` writes it.
+fn put_money(bytes: &mut Vec<u8>, amount: Money) {
+    if amount < Money::ZERO {
+        bytes.push(b'-');
+    }
+    let fen = amount.0.unsigned_abs();
+    put_digits(bytes, fen / 100);
+    let cents = u8::try_from(fen % 100).unwrap_or_default();
+    bytes.extend_from_slice(&[b'.', b'0' + cents / 10, b'0' + cents % 10]);
+}
+
+fn put_digits(bytes: &mut Vec<u8>, mut number: u64) {
+    let (mut digits, mut at) = ([0; 20], 20);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        if number == 0 {
+            return bytes.extend_from_slice(&digits[at..]);
+        }
+    }
 }
 
 // ---- reading -------------------------------------------------------------------------------
@@ -665,9 +758,20 @@ pub fn read_payment_file(bytes: &[u8]) -> Result<(FileHeader, Vec<PaymentRow>), 
     for (line, at) in [(&head, 6), (&trailer, 1)] {
         line.confirms(at, rows.len(), total, ["笔数", "总金额"])?;
     }
-    let written = payment_text(&header, &rows);
-    if gb18030(&written).ok().as_deref() != Some(bytes) {
-        let same = text.lines().zip(written.lines()).take_while(|(a, b)| a == b).count();
+    let mut written = Vec::with_capacity(bytes.len());
+    put_text(&mut written, &header_line("H", &header));
+    let (mut holder, mut remark) = (Vec::new(), Vec::new());
+    for row in &rows {
+        holder.clear();
+        remark.clear();
+        put_text(&mut holder, &row.holder);
+        put_text(&mut remark, &row.remark);
+        put_row(&mut written, row, &holder, &remark);
+    }
+    put_text(&mut written, &trailer_line(&header));
+    if written != bytes {
+        let is_end = |byte: &u8| *byte == b'\n';
+        let same = bytes.split(is_end).zip(written.split(is_end)).take_while(|(a, b)| a == b).count();
         return Err(ReadError::Altered(same + 1));
     }
     Ok((header, rows))
@@ -713,32 +817,37 @@ pub fn parse_answer(text: &str) -> Result<Answer<&str>, ReadError> {
     let file = File::open(text, &["R", "L"], "回盘")?;
     let kind = if file.head.fields[0] == "L" { AnswerKind::LateReturn } else { AnswerKind::Return };
     let header = file.head.header()?;
+    let (mut all, mut counted) = (Tally::default(), Tally::default());
     let (rows, trailer) = file.rows(header.rows, [11, 5], |line| {
+        let (amount, status) = (line.money(4, "金额")?, AnswerStatus::read(line.fields[5], kind));
+        let on = match line.fields[9] {
+            "" => None,
+            _ => Some(line.date(9, "入账日期")?),
+        };
+        all.add(amount);
+        if status == kind.counted() {
+            counted.add(amount);
+        }
         Ok(AnswerRow {
             row: line.row,
             line_no: line.fields[1],
             account: line.fields[2],
             holder: line.fields[3],
-            amount: Ok(line.money(4, "金额")?),
-            status: AnswerStatus::read(line.fields[5], kind),
+            amount: Ok(amount),
+            status,
             reason_code: line.fields[6],
             reason_text: line.fields[7],
             bank_ref: line.fields[8],
-            on: match line.fields[9] {
-                "" => None,
-                _ => Some(line.date(9, "入账日期")?),
-            },
+            on,
             payment_ref: line.fields[10],
         })
     })?;
-    let (all, total) = count(&rows, |_| true);
-    trailer.confirms(1, all, total, ["笔数", "总金额"])?;
-    let (counted, counted_total) = count(&rows, |r| r.status == kind.counted());
+    trailer.confirms(1, all.rows, all.total, ["笔数", "总金额"])?;
     let fields = match kind {
         AnswerKind::Return => ["成功笔数", "成功金额"],
         AnswerKind::LateReturn => ["退票笔数", "退票金额"],
     };
-    trailer.confirms(3, counted, counted_total, fields)?;
+    trailer.confirms(3, counted.rows, counted.total, fields)?;
     Ok(Answer { kind, header, rows })
 }
 
@@ -849,12 +958,13 @@ impl<'t> Line<'t> {
         if line.len() > LONGEST_LINE {
             return Err(ReadError::LineTooLong { row, bytes: line.len() });
         }
-        let (mut fields, mut count) = ([""; MOST_FIELDS], 0);
-        for field in line.split('|') {
+        let (mut fields, mut count, mut start) = ([""; MOST_FIELDS], 0, 0);
+        for end in memchr_iter(b'|', line.as_bytes()).chain([line.len()]) {
             if let Some(place) = fields.get_mut(count) {
-                *place = field.trim();
+                *place = trimmed(&line[start..end]);
             }
             count += 1;
+            start = end + 1;
         }
         Ok(Line { row, fields, count })
     }
@@ -919,6 +1029,13 @@ impl<'t> Line<'t> {
         }
         Ok(())
     }
+}
+
+/// Without the blanks around it, which most fields do not have.
+fn trimmed(field: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
+    let bytes = field.as_bytes();
+    if is_plain(bytes.first()) && is_plain(bytes.last()) { field } else { field.trim() }
 }
 
 /// Digits only; `parse` alone would take `+5`.

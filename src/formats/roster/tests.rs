@@ -40,7 +40,7 @@ fn banks() -> BankBook {
             bank("RCC", "和静县农村信用合作联社", &["信用社"], &[16, 19]),
             bank("BOC", "中国银行", &[], &[12, 19]),
         ],
-        layouts: Vec::new(),
+        ..BankBook::default()
     }
 }
 

@@ -4,6 +4,8 @@
 //! skipped. A text that is no status of the list is neither success nor failure. Nothing is known
 //! here of the payments: `matching` finds them.
 
+use std::borrow::Cow;
+
 use chrono::NaiveDate;
 
 use super::super::neutral::is_unmarked_utf8;
@@ -157,16 +159,16 @@ impl LaidAnswer {
 }
 
 /// A line as cells, without the blanks around them.
-struct Line {
+struct Line<'t> {
     number: usize,
-    cells: Vec<String>,
+    cells: Vec<Cow<'t, str>>,
     /// As it stands in a text.
-    text: String,
+    text: Cow<'t, str>,
 }
 
-impl Line {
+impl Line<'_> {
     fn cell(&self, column: usize) -> &str {
-        self.cells.get(column).map_or("", String::as_str)
+        self.cells.get(column).map_or("", AsRef::as_ref)
     }
 
     fn wrong(&self, field: &'static str, found: &str, expected: impl Into<String>) -> ReadError {
@@ -187,12 +189,18 @@ pub fn read_answer(
     bytes: &[u8],
 ) -> Result<LaidAnswer, ReadError> {
     let answer = &form.answer;
-    let mut lines = if is_workbook(bytes) { workbook(name, bytes)? } else { text_lines(form, bytes)? };
-    while lines.last().is_some_and(|line| line.cells.iter().all(String::is_empty)) {
+    let text;
+    let mut lines = if is_workbook(bytes) {
+        workbook(name, bytes)?
+    } else {
+        text = decoded(form, bytes)?;
+        text_lines(form, &text)?
+    };
+    while lines.last().is_some_and(|line| line.cells.iter().all(|cell| cell.is_empty())) {
         lines.pop();
     }
     if !answer.comment.is_empty() {
-        lines.retain(|line| !line.text.starts_with(&answer.comment));
+        lines.retain(|line| !line.text.starts_with(answer.comment.as_str()));
     }
     let around = answer.head.len() + usize::from(answer.has_titles()) + answer.tail.len();
     if lines.len() <= around {
@@ -244,15 +252,15 @@ fn normal(claim: Claim, is_fen: bool) -> Result<Claim, ReadError> {
     }
 }
 
-fn workbook(name: &str, bytes: &[u8]) -> Result<Vec<Line>, ReadError> {
+fn workbook(name: &str, bytes: &[u8]) -> Result<Vec<Line<'static>>, ReadError> {
     let table = read_table(name, bytes, None).map_err(ReadError::Workbook)?;
     let mut lines = Vec::with_capacity(table.rows.len());
     for row in &table.rows {
         // Lines of the head may be blank, and then the workbook does not hold them.
         while lines.len() + 1 < row.number.min(MOST_HEAD_LINES) {
-            lines.push(Line { number: lines.len() + 1, cells: Vec::new(), text: String::new() });
+            lines.push(Line { number: lines.len() + 1, cells: Vec::new(), text: Cow::default() });
         }
-        let cells: Vec<String> = row.cells.iter().map(|cell| cell.text().trim().to_string()).collect();
+        let cells: Vec<Cow<'_, str>> = row.cells.iter().map(|cell| cell.text().trim().to_string().into()).collect();
         let line = Line { number: row.number, text: cells.first().cloned().unwrap_or_default(), cells };
         if row.cells.iter().any(|cell| matches!(cell, Cell::Formula(_) | Cell::Error(_))) {
             return Err(line.wrong("单元格", "公式或错误值", "银行写出的文字或数字，请重新取原文件"));
@@ -262,7 +270,7 @@ fn workbook(name: &str, bytes: &[u8]) -> Result<Vec<Line>, ReadError> {
     Ok(lines)
 }
 
-fn text_lines(form: &Form, bytes: &[u8]) -> Result<Vec<Line>, ReadError> {
+fn decoded(form: &Form, bytes: &[u8]) -> Result<String, ReadError> {
     let has_mark = bytes.starts_with(b"\xEF\xBB\xBF");
     let charset = match form.charset {
         FormCharset::Gbk | FormCharset::Gb18030 if !has_mark => {
@@ -273,7 +281,10 @@ fn text_lines(form: &Form, bytes: &[u8]) -> Result<Vec<Line>, ReadError> {
         }
         _ => Charset::Utf8,
     };
-    let (text, _) = charset::decode(bytes, Some(charset)).map_err(ReadError::Charset)?;
+    charset::decode(bytes, Some(charset)).map(|(text, _)| text).map_err(ReadError::Charset)
+}
+
+fn text_lines<'t>(form: &Form, text: &'t str) -> Result<Vec<Line<'t>>, ReadError> {
     let mut lines = Vec::new();
     for (number, line) in (1..).zip(text.split('\n')) {
         if line.len() > LONGEST_LINE {
@@ -281,13 +292,13 @@ fn text_lines(form: &Form, bytes: &[u8]) -> Result<Vec<Line>, ReadError> {
         }
         let line = line.strip_suffix('\r').unwrap_or(line);
         let cells = split(line, form.answer.separator).ok_or(ReadError::Quote(number))?;
-        lines.push(Line { number, cells, text: line.to_string() });
+        lines.push(Line { number, cells, text: line.into() });
     }
     Ok(lines)
 }
 
 /// The fields of a line. A field that begins with a quote ends with one, and may hold the separator.
-fn split(line: &str, separator: char) -> Option<Vec<String>> {
+fn split(line: &str, separator: char) -> Option<Vec<Cow<'_, str>>> {
     let (mut cells, mut rest) = (Vec::new(), line);
     loop {
         let (cell, after) = if separator == ',' && rest.starts_with('"') {
@@ -299,15 +310,15 @@ fn split(line: &str, separator: char) -> Option<Vec<String>> {
             if !after.is_empty() && !after.starts_with(separator) {
                 return None;
             }
-            (rest[1..end].replace("\"\"", "\""), after.strip_prefix(separator))
+            // Also blanks of a Chinese keyboard, and the tab that keeps digits from a spreadsheet.
+            (rest[1..end].replace("\"\"", "\"").trim().to_string().into(), after.strip_prefix(separator))
         } else {
             match rest.split_once(separator) {
-                Some((cell, after)) => (cell.to_string(), Some(after)),
-                None => (rest.to_string(), None),
+                Some((cell, after)) => (Cow::Borrowed(cell.trim()), Some(after)),
+                None => (rest.trim().into(), None),
             }
         };
-        // Also blanks of a Chinese keyboard, and the tab that keeps digits from a spreadsheet.
-        cells.push(cell.trim().to_string());
+        cells.push(cell);
         match after {
             Some(after) => rest = after,
             None => return Some(cells),
@@ -316,7 +327,7 @@ fn split(line: &str, separator: char) -> Option<Vec<String>> {
 }
 
 /// A line of head or tail against its description: its words must be there, its fields are taken.
-fn read_head(line: &Line, cells: &[Template]) -> Result<Vec<Claim>, ReadError> {
+fn read_head(line: &Line<'_>, cells: &[Template]) -> Result<Vec<Claim>, ReadError> {
     let mut claims = Vec::new();
     for (column, template) in cells.iter().enumerate() {
         let found = line.cell(column);
@@ -355,12 +366,12 @@ fn read_head(line: &Line, cells: &[Template]) -> Result<Vec<Claim>, ReadError> {
 }
 
 /// Where each column is, from 0, by its title.
-fn titled(line: &Line, answer: &AnswerForm) -> Result<Vec<(Column, usize)>, ReadError> {
+fn titled(line: &Line<'_>, answer: &AnswerForm) -> Result<Vec<(Column, usize)>, ReadError> {
     let wrong = |problem| ReadError::Titles { row: line.number, problem };
     let mut found = Vec::with_capacity(answer.columns.len());
     for (column, place) in &answer.columns {
         let Place::Titled(titles) = place else { continue };
-        let is_it = |cell: &String| titles.contains(cell);
+        let is_it = |cell: &str| titles.iter().any(|title| title == cell);
         let mut places = line.cells.iter().enumerate().filter(|(_, cell)| is_it(cell)).map(|(at, _)| at);
         match (places.next(), places.next()) {
             (Some(at), None) => found.push((*column, at)),
@@ -380,7 +391,7 @@ fn placed(answer: &AnswerForm) -> Vec<(Column, usize)> {
 }
 
 fn read_row(
-    line: &Line,
+    line: &Line<'_>,
     layout: &Layout,
     answer: &AnswerForm,
     columns: &[(Column, usize)],

@@ -718,7 +718,7 @@ fn quoted_fields_of_a_csv_hold_the_separator() {
 // ---- properties ----------------------------------------------------------------------------
 
 fn shipped() -> Vec<Layout> {
-    book().layouts.iter().filter(|layout| layout.form.is_some()).cloned().collect()
+    book().all_layouts().into_iter().filter(|layout| layout.form.is_some()).cloned().collect()
 }
 
 #[test]

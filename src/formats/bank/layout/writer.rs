@@ -46,7 +46,8 @@ pub fn write_payment_file<T: AsRef<str>>(
     sheet: &Sheet<'_>,
     rows: &[PaymentRow<T>],
 ) -> Result<(String, Vec<u8>), Vec<CannotWrite>> {
-    let mut lines = Lines { sheet, place: "文件".to_string(), text: String::new(), problems: Vec::new() };
+    let text = String::with_capacity(rows.len() * 128);
+    let mut lines = Lines { sheet, line_no: 0, holder: String::new(), text, problems: Vec::new() };
     let limit = sheet.layout.row_limit;
     if rows.is_empty() || rows.len() > limit {
         lines.refuse(Field::Rows, format!("{} 笔，应为 1 至 {limit} 笔", rows.len()));
@@ -60,7 +61,9 @@ pub fn write_payment_file<T: AsRef<str>>(
     let mut refs = HashSet::with_capacity(rows.len());
     let mut accounts: HashMap<&str, usize> = HashMap::new();
     for (seq, row) in (1_usize..).zip(rows) {
-        lines.place = format!("明细第 {} 行（{}）", row.line_no, masked_name(row.holder.as_ref()));
+        lines.line_no = row.line_no;
+        lines.holder.clear();
+        lines.holder.push_str(row.holder.as_ref());
         let nth = accounts.entry(row.account.as_ref()).or_insert(0);
         *nth += 1;
         lines.row((seq, *nth), row);
@@ -68,7 +71,7 @@ pub fn write_payment_file<T: AsRef<str>>(
             lines.refuse(Field::PaymentRef, "重复，同一笔支付不能报两次".to_string());
         }
     }
-    lines.place = "文件".to_string();
+    lines.line_no = 0;
     sheet.form.tail.iter().for_each(|line| lines.line(line, |field| sheet.value(field)));
     if lines.problems.is_empty() {
         match encode(&lines.text, sheet.form.charset) {
@@ -169,14 +172,20 @@ impl<'a> Sheet<'a> {
 /// Lines as they grow, with what stands against them.
 struct Lines<'a> {
     sheet: &'a Sheet<'a>,
-    place: String,
+    /// Whose line it is, for what stands against it; 0: the file's.
+    line_no: i64,
+    holder: String,
     text: String,
     problems: Vec<CannotWrite>,
 }
 
 impl Lines<'_> {
     fn refuse(&mut self, field: Field, problem: String) {
-        self.problems.push(CannotWrite { place: self.place.clone(), field, problem });
+        let place = match self.line_no {
+            0 => "文件".to_string(),
+            line_no => format!("明细第 {line_no} 行（{}）", masked_name(&self.holder)),
+        };
+        self.problems.push(CannotWrite { place, field, problem });
     }
 
     /// Letters, digits and `-_.` only: a name is a name on every machine.
