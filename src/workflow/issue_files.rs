@@ -286,13 +286,25 @@ fn lay_out<'a>(
             continue;
         }
         let (bank, layout) = bank_and_layout(office, bank_code)?;
-        let pieces = sent.chunks(layout.row_limit.max(1));
-        let parts = pieces.len();
-        for (part, lines) in (1..).zip(pieces) {
+        let pieces = layout.parts(sent.len()).ok_or_else(|| too_few(bank, layout, sent.len()))?;
+        let (parts, mut rest) = (pieces.len(), sent.as_slice());
+        for (part, rows) in (1..).zip(pieces) {
+            let (lines, after) = rest.split_at(rows);
+            rest = after;
             sheets.push(Sheet { bank, layout, part, parts, lines: lines.to_vec() });
         }
     }
     Ok(sheets)
+}
+
+/// The bank takes no file with so few rows, and there is no other file to join.
+pub(super) fn too_few(bank: &Bank, layout: &Layout, rows: usize) -> Failure {
+    let least = layout.row_least();
+    let message = format!("{} 只有 {rows} 笔，布局 {} 每个文件至少 {least} 笔", bank.name, layout.code);
+    Failure::refused("TOO_FEW_ROWS", message).hint(format!(
+        "没有写出任何文件；与银行商定后给 {} 改用别的布局（[[bank]] layout），或作废批次，等下月一起发",
+        bank.code
+    ))
 }
 
 /// Writes file after file, each from the pages that its lines lie in.
