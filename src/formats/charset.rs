@@ -130,6 +130,17 @@ pub fn decode(bytes: &[u8], said: Option<Charset>) -> Result<(String, Charset), 
     }
 }
 
+/// Chinese text in UTF-8. GB18030 text does not look so by chance: every two of its Chinese characters
+/// would have to begin and end in a few rare codes, six of them at least.
+#[must_use]
+pub fn is_unmarked_utf8(bytes: &[u8]) -> bool {
+    let is_chinese = |c: char| matches!(c, '·' | '\u{3000}'..='\u{9FFF}' | '\u{FF01}'..='\u{FF5E}' | '\u{20000}'..);
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        // In GB18030 路 has the bytes of · in UTF-8, and 駙· those of two characters: one short name is no sign.
+        text.chars().filter(|c| c.len_utf8() > 2).count() > 3 && text.chars().all(|c| c.is_ascii() || is_chinese(c))
+    })
+}
+
 fn line_of(bytes: &[u8], index: usize) -> usize {
     1 + bytes.iter().take(index).filter(|b| **b == b'\n').count()
 }

@@ -6,13 +6,12 @@
 
 use chrono::NaiveDate;
 
-use super::super::neutral::is_unmarked_utf8;
 use crate::domain::bank::{Bank, Layout};
 use crate::domain::bank_form::{AnswerForm, Column, Field, Form, FormCharset, Piece, Place, Said, Template, Unit};
 use crate::domain::money::Money;
 use crate::domain::period::parse_date;
 use crate::domain::text::{fold_width, mask_long_numbers};
-use crate::formats::charset::{self, Charset, CharsetError};
+use crate::formats::charset::{self, Charset, CharsetError, is_unmarked_utf8};
 use crate::formats::table::{Cell, TableError, is_workbook, read_table};
 
 /// Longest line read.
