@@ -37,12 +37,12 @@ fn main() -> Outcome<()> {
     let rows: Vec<PaymentRow<&str>> = (0..count)
         .map(|at| PaymentRow {
             line_no: i64::try_from(at + 1).unwrap_or_default(),
-            account: &accounts[at],
-            holder: &names[at],
+            account: accounts[at].as_str(),
+            holder: names[at].as_str(),
             amount: Money(amount(at)),
-            citizen_number: &numbers[at],
+            citizen_number: numbers[at].as_str(),
             remark: "补贴2026-01",
-            payment_ref: &references[at],
+            payment_ref: references[at].as_str(),
         })
         .collect();
     let header = FileHeader {

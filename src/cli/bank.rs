@@ -7,8 +7,10 @@ use serde_json::json;
 use super::{Answer, Desk, bank_layouts, exit_code};
 use crate::exchange::folder::{self, Waiting};
 use crate::failure::Failure;
-use crate::formats::bank::neutral::{AnswerKind, seeming_kind};
+use crate::formats::bank::layout::read_back::NotOfLayout;
+use crate::formats::bank::neutral::{AnswerKind, read_payment_file, seeming_kind};
 use crate::storage::payment_file::Tally;
+use crate::training::simulated_answer::{Own, owners};
 use crate::training::simulated_bank::{Faults, SimulatedBank};
 use crate::workflow::issue_files::{Issued, issue_files_to};
 use crate::workflow::take_return::{AnswerFile, Taken, take_returns};
@@ -58,6 +60,9 @@ pub struct SimulateArgs {
     /// 写到哪个文件夹
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// 支付文件的布局；只在看不出来时才需要
+    #[arg(long)]
+    layout: Option<String>,
     /// 随机种子: 同样的种子得到同样的结果
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -263,7 +268,7 @@ fn simulate(args: &SimulateArgs, desk: &Desk) -> Answer {
     };
     let bank = SimulatedBank::new(args.seed, faults, desk.office.business_date());
     let mut written: Vec<(&'static str, PathBuf)> = Vec::new();
-    for path in files_of(&args.files)? {
+    for path in files_with(desk, &args.files, &["txt", "csv", "xlsx", "xml", "bpt"])? {
         let bytes = folder::read(&path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let wrong = |e: crate::formats::bank::neutral::ReadError| Failure::input(e.code(), format!("{name}: {e}"));
@@ -273,6 +278,24 @@ fn simulate(args: &SimulateArgs, desk: &Desk) -> Answer {
             written.push((kind, path));
             Ok(())
         };
+        if let Some(own) = owner(args, desk, &name, &bytes)? {
+            let unanswered = |e: NotOfLayout| Failure::input("BANK_FILE_UNANSWERABLE", format!("{name}: {e}"));
+            let answers = bank.answer_own(own, &name, &bytes).map_err(unanswered)?;
+            let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+            let all = [
+                ("return", "return-1", answers.first),
+                ("return", "return-2", answers.second),
+                ("late_return", "late-return", answers.late),
+            ];
+            for (kind, prefix, bytes) in all {
+                if let Some(bytes) = bytes {
+                    let path = args.out.join(format!("{prefix}-{stem}.{}", answers.extension));
+                    folder::replace(&path, &bytes)?;
+                    written.push((kind, path));
+                }
+            }
+            continue;
+        }
         let first = bank.answer(&bytes).map_err(wrong)?;
         put("return", "return-1", &first)?;
         if let Some(second) = bank.answer_open(&bytes, &first).map_err(wrong)? {
@@ -292,31 +315,41 @@ fn simulate(args: &SimulateArgs, desk: &Desk) -> Answer {
     Ok(exit_code::DONE)
 }
 
-/// Files named, and every `.txt` of folders named, in order of name.
-fn files_of(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in named {
-        if path.is_dir() {
-            files.extend(folder::list(path, "txt")?);
-        } else {
-            files.push(path.clone());
+/// The bank of the office whose own layout the file has; none where it is ours.
+fn owner<'a>(args: &SimulateArgs, desk: &'a Desk, name: &str, bytes: &[u8]) -> Result<Option<Own<'a>>, Failure> {
+    if read_payment_file(bytes).is_ok() {
+        return Ok(None);
+    }
+    let mut owners = owners(&desk.office.banks, name, bytes);
+    owners.retain(|own| args.layout.as_ref().is_none_or(|layout| own.layout.code == *layout));
+    match owners.as_slice() {
+        [] => Ok(None),
+        [own] => Ok(Some(*own)),
+        several => {
+            let codes: Vec<&str> = several.iter().map(|own| own.layout.code.as_str()).collect();
+            Err(Failure::input("LAYOUT_UNCLEAR", format!("{name} 可能是布局 {} 的文件", codes.join("、")))
+                .hint("请用 --layout 写明是哪一个"))
         }
     }
-    Ok(files)
 }
 
-/// The same for answers: where a bank has its own layout, they may be tables too.
+/// Files named, and of folders named those that may be answers, in order of name: where a bank has its own layout,
+/// tables too.
 fn answers_of(desk: &Desk, named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    files_with(desk, named, &["txt", "csv", "xls", "xlsx", "xml"])
+}
+
+/// Files named, and of folders named those with these endings; `.txt` alone where every bank has our own layout.
+fn files_with(desk: &Desk, named: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>, Failure> {
     let book = &desk.office.banks;
-    if !book.banks.iter().any(|bank| book.layout(&bank.layout).is_some_and(|layout| layout.form.is_some())) {
-        return files_of(named);
-    }
+    let has_own = book.banks.iter().any(|bank| book.layout(&bank.layout).is_some_and(|layout| layout.form.is_some()));
+    let endings = if has_own { endings } else { &["txt"] };
     let mut files = Vec::new();
     for path in named {
         if path.is_dir() {
             let mut inside = Vec::new();
-            for extension in ["txt", "csv", "xls", "xlsx"] {
-                inside.extend(folder::list(path, extension)?);
+            for ending in endings {
+                inside.extend(folder::list(path, ending)?);
             }
             inside.sort();
             files.extend(inside);

@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::{Answer, Desk, exit_code};
 use crate::domain::bank::Layout;
-use crate::domain::bank_form::{Form, FormCharset, MatchBy, Said};
+use crate::domain::bank_form::{Form, MatchBy, Said};
 use crate::domain::text::mask_long_numbers;
 use crate::exchange::folder;
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::book::parse_bank_file;
 use crate::formats::bank::layout::matching::{self, Sent};
-use crate::formats::bank::layout::{reader, sample, writer};
+use crate::formats::bank::layout::{read_back, reader, reference, sample, writer};
 use crate::formats::bank::neutral::{AnswerKind, AnswerStatus};
 use crate::formats::charset::{self, Charset};
 use crate::workflow::try_layout::try_layout;
@@ -31,17 +31,23 @@ pub enum Command {
         /// 批次号
         run: String,
     },
+    /// 说明布局文件的每一项和行里的每一个字段
+    Reference,
 }
 
 pub async fn run(command: Option<Command>, desk: &Desk) -> Answer {
     match command {
         None => list(desk),
         Some(Command::Check { file }) => check(&file, desk)?,
+        Some(Command::Reference) => {
+            let page = reference::page();
+            desk.out.answer(|| json!({ "page": page }), || page.trim_end().to_string());
+        }
         Some(Command::Try { layout, run }) => {
             let tried = try_layout(&desk.office, &layout, &run).await?;
-            let charset = desk.office.banks.layout(&layout).and_then(|l| l.form.as_ref()).map(|f| f.charset);
+            let form = desk.office.banks.layout(&layout).and_then(|l| l.form.as_ref());
             // Whole numbers are for the bank alone.
-            let shown = |bytes: &[u8]| mask_long_numbers(&decoded(bytes, charset));
+            let shown = |bytes: &[u8]| mask_long_numbers(&readable(form, bytes));
             desk.out.answer(
                 || {
                     let files =
@@ -89,12 +95,14 @@ fn list(desk: &Desk) {
     );
 }
 
-fn decoded(bytes: &[u8], charset: Option<FormCharset>) -> String {
-    let said = match charset {
-        Some(FormCharset::Utf8 | FormCharset::Utf8Bom) => Charset::Utf8,
-        _ => Charset::Gb18030,
-    };
-    charset::decode(bytes, Some(said)).map(|(text, _)| text.replace("\r\n", "\n")).unwrap_or_default()
+/// The text of a file, or the cells of a workbook with the separator between them.
+fn readable(form: Option<&Form>, bytes: &[u8]) -> String {
+    match form {
+        Some(form) => read_back::lines(form, "", bytes).map(|lines| lines.join("\n")).unwrap_or_default(),
+        None => charset::decode(bytes, Some(Charset::Gb18030))
+            .map(|(text, _)| text.replace("\r\n", "\n"))
+            .unwrap_or_default(),
+    }
 }
 
 /// What a check shows of a layout that is in order.
@@ -162,15 +170,16 @@ fn shown(layout: &Layout, form: &Form, on: chrono::NaiveDate) -> Result<Shown, F
     let fates: Vec<sample::Fate<'_>> = (1..)
         .zip(&rows)
         .zip([(Said::Credited, ""), (Said::Rejected, "已销户")])
-        .map(|((seq, row), (said, reason))| sample::Fate { seq, row, said, reason })
+        .map(|((seq, row), (said, reason))| sample::Fate { seq, row, said, reason, bank_ref: "" })
         .collect();
-    let answer = sample::text(form, &sample::answer(form, &bank, &header, &fates));
+    let lines = sample::answer(form, &bank, &header, &fates);
+    let answer = sample::text(form, &lines);
     let unreadable = |problem: String| {
         Failure::new(Kind::Configuration, "BANK_CONFIG_FORM", format!("按描述写出的回盘样例自己读不回来: {problem}"))
             .hint("请核对 answer 里的行和栏")
     };
-    let marked = [b"\xEF\xBB\xBF", answer.as_bytes()].concat();
-    let laid = reader::read_answer(layout, form, &bank, &name, &marked).map_err(|e| unreadable(e.to_string()))?;
+    let given = sample::bytes(form, &lines).map_err(unreadable)?;
+    let laid = reader::read_answer(layout, form, &bank, &name, &given).map_err(|e| unreadable(e.to_string()))?;
     let sent: Vec<Sent> = rows
         .iter()
         .map(|r| Sent { line_no: r.line_no, account: r.account.clone(), holder: r.holder.clone(), amount: r.amount })
@@ -192,7 +201,7 @@ fn shown(layout: &Layout, form: &Form, on: chrono::NaiveDate) -> Result<Shown, F
     });
     Ok(Shown {
         needs: form.needs_of_bank(),
-        payment_file: decoded(&bytes, Some(form.charset)),
+        payment_file: readable(Some(form), &bytes),
         understood: understood.collect(),
         answer,
         match_by: match &form.answer.match_by {

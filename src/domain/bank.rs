@@ -201,6 +201,30 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Fewest rows in one file.
+    pub fn row_least(&self) -> usize {
+        self.form.as_ref().map_or(1, |form| form.row_least)
+    }
+
+    /// How many rows each file gets: as few files as the limit allows. Where the bank wants a least number, the
+    /// last file is filled up from the one before; `None` where all rows together are fewer than that.
+    pub fn parts(&self, rows: usize) -> Option<Vec<usize>> {
+        let (limit, least) = (self.row_limit.max(1), self.row_least());
+        if rows < least {
+            return None;
+        }
+        let mut parts = vec![limit; rows / limit];
+        match (rows % limit, parts.last_mut()) {
+            (0, _) => {}
+            (rest, Some(before)) if rest < least => {
+                *before -= least - rest;
+                parts.push(least);
+            }
+            (rest, _) => parts.push(rest),
+        }
+        Some(parts)
+    }
+
     /// Looks a reason code up. A code that is not in the list is [`ReasonClass::Unknown`].
     pub fn reason_class(&self, code: &str) -> ReasonClass {
         self.reasons.iter().find(|r| r.code == code).map_or(ReasonClass::Unknown, |r| r.class)

@@ -2,6 +2,24 @@
 //! `config/banks/*.toml` says once it was read and found right. Which texts mean what is decided in
 //! `formats::bank::layout`; nothing here reads or writes a file.
 
+/// What kind of file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Medium {
+    /// Lines of text, delimited or of fixed widths.
+    #[default]
+    Text,
+    /// A workbook (XLSX): the separator of the description stands between two cells.
+    Workbook,
+    /// XML: lines of text in which the texts of fields are escaped.
+    Xml,
+}
+
+impl Medium {
+    /// Every kind, as a layout file writes it.
+    pub const ALL: [(Medium, &'static str); 3] =
+        [(Medium::Text, "text"), (Medium::Workbook, "workbook"), (Medium::Xml, "xml")];
+}
+
 /// The characters of a payment file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormCharset {
@@ -104,52 +122,79 @@ pub enum Field {
 }
 
 impl Field {
-    /// Every field with its name in a layout file and its name for a clerk.
-    pub const ALL: [(Field, &'static str, &'static str); 28] = [
-        (Field::FileRef, "file_ref", "文件编号"),
-        (Field::Rows, "rows", "总笔数"),
-        (Field::Total, "total", "总金额"),
-        (Field::SentRows, "sent_rows", "报盘总笔数"),
-        (Field::SentTotal, "sent_total", "报盘总金额"),
-        (Field::PayDate, "pay_date", "支付日期"),
-        (Field::Agency, "agency", "机构代码"),
-        (Field::Scheme, "scheme", "项目代码"),
-        (Field::Period, "period", "所属期"),
-        (Field::Run, "run", "批次序号"),
-        (Field::Part, "part", "第几件"),
-        (Field::Parts, "parts", "共几件"),
-        (Field::Bank, "bank", "银行代码"),
-        (Field::BankName, "bank_name", "收款行名"),
-        (Field::BankNo, "bank_no", "收款行号"),
-        (Field::PayerAccount, "payer_account", "付款账号"),
-        (Field::PayerName, "payer_name", "付款户名"),
-        (Field::PayerBank, "payer_bank", "付款开户行"),
-        (Field::UnitNo, "unit_no", "单位编号"),
-        (Field::Seq, "seq", "序号"),
-        (Field::LineNo, "line_no", "行号"),
-        (Field::Account, "account", "账号"),
-        (Field::Holder, "holder", "户名"),
-        (Field::Amount, "amount", "金额"),
-        (Field::Remark, "remark", "摘要"),
-        (Field::PaymentRef, "payment_ref", "支付明细号"),
-        (Field::CitizenNumber, "citizen_number", "公民身份号码"),
-        (Field::Nth, "nth", "同一账号第几次"),
+    /// Every field with its name in a layout file, its name for a clerk, and what it holds.
+    pub const ALL: [(Field, &'static str, &'static str, &'static str); 28] = [
+        (
+            Field::FileRef,
+            "file_ref",
+            "文件编号",
+            "本程序给每个支付文件的编号，机构-所属期-批次-银行-件；银行带回它，就认得出是哪个文件",
+        ),
+        (Field::Rows, "rows", "总笔数", "这个文件有多少笔"),
+        (Field::Total, "total", "总金额", "这个文件各笔之和"),
+        (Field::SentRows, "sent_rows", "报盘总笔数", "报盘时的总笔数，回盘写明的必须与它一致"),
+        (Field::SentTotal, "sent_total", "报盘总金额", "报盘时的总金额，回盘写明的必须与它一致"),
+        (Field::PayDate, "pay_date", "支付日期", "报盘那一天，yyyymmdd；有的银行只收当日的文件，请当天送盘"),
+        (Field::Agency, "agency", "机构代码", "本机构的行政区划代码"),
+        (Field::Scheme, "scheme", "项目代码", "补贴项目的代码"),
+        (Field::Period, "period", "所属期", "批次最后一个所属期，yyyymm"),
+        (Field::Run, "run", "批次序号", "批次在该所属期里的序号"),
+        (Field::Part, "part", "第几件", "一家银行分几个文件时，这是第几个"),
+        (Field::Parts, "parts", "共几件", "一家银行分几个文件"),
+        (Field::Bank, "bank", "银行代码", "银行代码，如 ICBC"),
+        (Field::BankName, "bank_name", "收款行名", "银行设置里的全称"),
+        (Field::BankNo, "bank_no", "收款行号", "收款行联行号，写在银行设置里"),
+        (Field::PayerAccount, "payer_account", "付款账号", "付款账号，写在银行设置里"),
+        (Field::PayerName, "payer_name", "付款户名", "付款账户的户名，写在银行设置里"),
+        (Field::PayerBank, "payer_bank", "付款开户行", "付款账户的开户行（名称或行号，看银行要求），写在银行设置里"),
+        (Field::UnitNo, "unit_no", "单位编号", "银行给本单位的编号（单位编号、商户号、协议号），写在银行设置里"),
+        (Field::Seq, "seq", "序号", "文件内第几笔，从 1 起"),
+        (Field::LineNo, "line_no", "行号", "批次内第几笔"),
+        (Field::Account, "account", "账号", "收款账号"),
+        (Field::Holder, "holder", "户名", "户名，以登记的户名为准（银行的写法与身份证不同时用 change account 登记）"),
+        (Field::Amount, "amount", "金额", "金额"),
+        (Field::Remark, "remark", "摘要", "本人在流水里看到的文字，如 补贴2026-01"),
+        (
+            Field::PaymentRef,
+            "payment_ref",
+            "支付明细号",
+            "支付明细号，机构-所属期-批次-行号；写进回盘会带回的一栏，回盘就能逐笔认出",
+        ),
+        (Field::CitizenNumber, "citizen_number", "公民身份号码", "公民身份号码"),
+        (Field::Nth, "nth", "同一账号第几次", "该账号在这个文件里第几次出现，从 1 起"),
     ];
 
     /// As a layout file writes it.
     pub fn name(self) -> &'static str {
-        Field::ALL.iter().find(|(field, _, _)| *field == self).map_or("", |(_, name, _)| name)
+        Field::ALL.iter().find(|(field, ..)| *field == self).map_or("", |(_, name, ..)| name)
     }
 
     /// As a clerk knows it.
     pub fn title(self) -> &'static str {
-        Field::ALL.iter().find(|(field, _, _)| *field == self).map_or("", |(_, _, title)| title)
+        Field::ALL.iter().find(|(field, ..)| *field == self).map_or("", |(_, _, title, _)| title)
     }
 
     /// True for what only a row of a payment file has.
     pub fn is_of_row(self) -> bool {
         use Field::{Account, Amount, CitizenNumber, Holder, LineNo, Nth, PaymentRef, Remark, Seq};
         matches!(self, Seq | Nth | LineNo | Account | Holder | Amount | Remark | PaymentRef | CitizenNumber)
+    }
+
+    /// True for what an answer's head or tail may say.
+    pub fn is_of_answer(self) -> bool {
+        use Field::{FileRef, PayDate, Rows, SentRows, SentTotal, Total, UnitNo};
+        matches!(self, FileRef | PayDate | Rows | SentRows | SentTotal | Total | UnitNo)
+    }
+
+    /// True for amounts of money.
+    pub fn is_money(self) -> bool {
+        matches!(self, Field::Amount | Field::Total | Field::SentTotal)
+    }
+
+    /// True for what a spreadsheet may hold as a number: no account, no reference, no citizen number.
+    pub fn is_countable(self) -> bool {
+        use Field::{LineNo, Nth, Part, Parts, Rows, Run, Seq};
+        self.is_money() || matches!(self, Rows | Seq | LineNo | Nth | Part | Parts | Run)
     }
 
     /// True for what the office's own entry of the bank must say.
@@ -181,6 +226,10 @@ pub struct Style {
     pub most: Option<usize>,
     /// One blank where there is nothing.
     pub blank: bool,
+    /// No blank inside, not even in a foreign name.
+    pub unspaced: bool,
+    /// In a workbook, a number instead of a text.
+    pub number: bool,
 }
 
 /// A part of a line.
@@ -190,6 +239,13 @@ pub enum Piece {
     Text(String),
     /// The text of a field.
     Field(Field, Style),
+}
+
+impl Piece {
+    /// True for a field that is a number of a workbook.
+    pub fn is_number(&self) -> bool {
+        matches!(self, Piece::Field(_, style) if style.number)
+    }
 }
 
 /// A line, or a file name, as it will look.
@@ -203,6 +259,26 @@ impl Template {
             Piece::Text(_) => None,
             Piece::Field(field, style) => Some((*field, *style)),
         })
+    }
+
+    /// Its pieces, cell by cell.
+    pub fn cells(&self, separator: char) -> Vec<Vec<Piece>> {
+        let mut cells = vec![Vec::new()];
+        for piece in &self.0 {
+            let Piece::Text(text) = piece else {
+                cells.last_mut().into_iter().for_each(|cell: &mut Vec<Piece>| cell.push(piece.clone()));
+                continue;
+            };
+            for (at, part) in text.split(separator).enumerate() {
+                if at > 0 {
+                    cells.push(Vec::new());
+                }
+                if !part.is_empty() {
+                    cells.last_mut().into_iter().for_each(|cell| cell.push(Piece::Text(part.to_string())));
+                }
+            }
+        }
+        cells
     }
 
     /// True when the field is in it.
@@ -224,6 +300,8 @@ pub enum Column {
     Holder,
     /// Amount.
     Amount,
+    /// What the bank really credited.
+    PaidAmount,
     /// Status.
     Status,
     /// Reason code.
@@ -237,23 +315,29 @@ pub enum Column {
 }
 
 impl Column {
-    /// Every column with its name in a layout file and its name for a clerk.
-    pub const ALL: [(Column, &'static str, &'static str); 10] = [
-        (Column::Seq, "seq", "序号"),
-        (Column::PaymentRef, "payment_ref", "支付明细号"),
-        (Column::Account, "account", "账号"),
-        (Column::Holder, "holder", "户名"),
-        (Column::Amount, "amount", "金额"),
-        (Column::Status, "status", "状态"),
-        (Column::ReasonCode, "reason_code", "原因代码"),
-        (Column::Reason, "reason", "原因"),
-        (Column::BankRef, "bank_ref", "银行流水号"),
-        (Column::Date, "date", "日期"),
+    /// Every column with its name in a layout file, its name for a clerk, and what it holds.
+    pub const ALL: [(Column, &'static str, &'static str, &'static str); 11] = [
+        (Column::Seq, "seq", "序号", "我们写的文件内序号（前面的零有没有都可以；写成“批次号-序号”的取最后一段）"),
+        (Column::PaymentRef, "payment_ref", "支付明细号", "我们写的支付明细号（末尾的逗号不算）"),
+        (Column::Account, "account", "账号", "收款账号，与报盘不一致的列为差异"),
+        (Column::Holder, "holder", "户名", "户名，与报盘不一致的列为差异"),
+        (Column::Amount, "amount", "金额", "报盘的金额，与报盘不一致的列为差异"),
+        (
+            Column::PaidAmount,
+            "paid_amount",
+            "实处理金额",
+            "银行实际入账的金额；状态是成功而它不等于金额的，按未决处理并列为差异",
+        ),
+        (Column::Status, "status", "状态", "状态文字，含义写在 answer.status"),
+        (Column::ReasonCode, "reason_code", "原因代码", "失败原因的代码，含义写在 [[reason]]"),
+        (Column::Reason, "reason", "原因", "失败原因的文字；没有代码时按 [[reason]] 的 text 找"),
+        (Column::BankRef, "bank_ref", "银行流水号", "银行的流水号"),
+        (Column::Date, "date", "日期", "入账或退回的日期；带时间的只取日期"),
     ];
 
     /// As a clerk knows it.
     pub fn title(self) -> &'static str {
-        Column::ALL.iter().find(|(column, _, _)| *column == self).map_or("", |(_, _, title)| title)
+        Column::ALL.iter().find(|(column, ..)| *column == self).map_or("", |(_, _, title, _)| title)
     }
 }
 
@@ -293,6 +377,8 @@ pub enum MatchBy {
 /// How a bank's answer looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerForm {
+    /// What the bank gives; text and workbooks are told from their bytes all the same.
+    pub medium: Medium,
     /// Between the fields of a text.
     pub separator: char,
     /// Of its amounts.
@@ -328,12 +414,18 @@ impl AnswerForm {
 /// A bank's own payment file and answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
-    /// Of the payment file, and of an answer in text.
+    /// Of the payment file.
+    pub medium: Medium,
+    /// Of the payment file, and of an answer in text. Of a workbook: what the bank's own system can hold.
     pub charset: FormCharset,
     /// At the end of every line.
     pub newline: &'static str,
-    /// Stands in no text of a row.
-    pub separator: char,
+    /// Stands in no text of a row; none in XML, and where all widths are fixed.
+    pub separator: Option<char>,
+    /// Name of a workbook's sheet.
+    pub sheet: String,
+    /// Fewest rows in one file.
+    pub row_least: usize,
     /// File name.
     pub name: Template,
     /// Lines before the rows.
@@ -347,6 +439,12 @@ pub struct Form {
 }
 
 impl Form {
+    /// Every line of the payment file with its key in `[file]`.
+    pub fn lines_with_keys(&self) -> impl Iterator<Item = (&'static str, &Template)> + '_ {
+        let (head, tail) = (self.head.iter().map(|line| ("head", line)), self.tail.iter().map(|line| ("tail", line)));
+        head.chain([("row", &self.row)]).chain(tail)
+    }
+
     /// Every line of the payment file, and its name.
     pub fn templates(&self) -> impl Iterator<Item = &Template> + '_ {
         [&self.name, &self.row].into_iter().chain(&self.head).chain(&self.tail)

@@ -17,6 +17,11 @@ pub const SEPARATOR: char = '\u{00B7}';
 /// dots, dot operator, ideographic full stop forms, plain full stops.
 const LOOK_ALIKES: [char; 9] = ['•', '‧', '・', '･', '⋅', '．', '.', '∙', '●'];
 
+/// True for what looks like the separator and is another character.
+pub fn is_look_alike(c: char) -> bool {
+    LOOK_ALIKES.contains(&c)
+}
+
 /// A name as it will be stored, and whether it was changed to get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonName {

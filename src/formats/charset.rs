@@ -130,6 +130,17 @@ pub fn decode(bytes: &[u8], said: Option<Charset>) -> Result<(String, Charset), 
     }
 }
 
+/// Chinese text in UTF-8. GB18030 text does not look so by chance: every two of its Chinese characters
+/// would have to begin and end in a few rare codes, six of them at least.
+#[must_use]
+pub fn is_unmarked_utf8(bytes: &[u8]) -> bool {
+    let is_chinese = |c: char| matches!(c, '·' | '\u{3000}'..='\u{9FFF}' | '\u{FF01}'..='\u{FF5E}' | '\u{20000}'..);
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        // In GB18030 路 has the bytes of · in UTF-8, and 駙· those of two characters: one short name is no sign.
+        text.chars().filter(|c| c.len_utf8() > 2).count() > 3 && text.chars().all(|c| c.is_ascii() || is_chinese(c))
+    })
+}
+
 fn line_of(bytes: &[u8], index: usize) -> usize {
     1 + bytes.iter().take(index).filter(|b| **b == b'\n').count()
 }
@@ -205,20 +216,50 @@ fn unmappable(text: &str, bytes: &mut Vec<u8>) -> Option<(char, usize)> {
     text.chars().zip(1..).find(|(c, _)| is_private(*c) && changes_in_gb18030(*c))
 }
 
-/// Encodes a text as GBK: GB18030 without the characters that have four bytes there.
+/// Encodes a text as GBK, strictly: what GB18030 writes with one or two bytes, without what came to
+/// its two-byte part after GBK (code page 936): a bank's GBK reader shows those characters as boxes.
 ///
 /// # Errors
 /// The first character that GBK does not have.
 pub fn encode_gbk(text: &str) -> Result<Vec<u8>, Unmappable> {
     let bytes = encode(text, Charset::Gb18030)?;
-    let two_each: usize = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
-    if bytes.len() == two_each {
+    // Nearly every text is ASCII or plain Chinese: one look at the bytes, no look at the characters.
+    let (mut at, mut is_gbk) = (0, true);
+    while let (true, Some(lead)) = (is_gbk, bytes.get(at)) {
+        let second = bytes.get(at + 1).copied().unwrap_or_default();
+        is_gbk = lead.is_ascii() || second >= 0x40 && is_two_bytes_of_gbk(*lead, second);
+        at += if lead.is_ascii() { 1 } else { 2 };
+    }
+    let is_outside = |c: char| is_private(c) || !has_gbk(c);
+    // The private characters begin with EE or EF in UTF-8, see `encode`.
+    if is_gbk && !text.bytes().any(|b| b == 0xEE || b == 0xEF) {
         return Ok(bytes);
     }
-    let has_four = |c: char| GB18030.encode(c.encode_utf8(&mut [0; 4])).0.len() == 4;
-    match text.chars().zip(1..).find(|(c, _)| has_four(*c)) {
+    match text.chars().zip(1..).find(|(c, _)| is_outside(*c)) {
         Some((character, position)) => Err(Unmappable { character, position }),
         None => Ok(bytes),
+    }
+}
+
+/// False for what GB18030 added among the two-byte characters: 䶮 and its neighbours (FE50–FEA0), the
+/// description characters (A989–A995), vertical forms (A6D9–A6DF, A6EC, A6ED, A6F3), ḿ, ǹ and €.
+fn is_two_bytes_of_gbk(lead: u8, second: u8) -> bool {
+    !matches!(
+        (lead, second),
+        (0xFE, 0x50..=0xA0)
+            | (0xA9, 0x89..=0x95)
+            | (0xA8, 0xBC | 0xBF)
+            | (0xA6, 0xD9..=0xDF | 0xEC | 0xED | 0xF3)
+            | (0xA2, 0xE3)
+    )
+}
+
+fn has_gbk(c: char) -> bool {
+    let mut buffer = [0; 4];
+    match *GB18030.encode(c.encode_utf8(&mut buffer)).0 {
+        [_] => true,
+        [lead, second] => is_two_bytes_of_gbk(lead, second),
+        _ => false,
     }
 }
 
@@ -294,6 +335,23 @@ mod tests {
             assert_eq!(encode_gbk(text).unwrap_err().character, character);
         }
         assert_eq!(encode_gbk("李𬭎").unwrap_err().position, 2);
+    }
+
+    /// Code page 936 has 21,791 characters of two bytes, and no other may be written.
+    #[test]
+    fn gbk_is_code_page_936_and_nothing_that_came_later() {
+        let is_written = |c: &char| encode_gbk(c.encode_utf8(&mut [0; 4])).is_ok();
+        let wide = ('\u{80}'..=char::MAX).filter(is_written);
+        let mut count = 0;
+        for c in wide {
+            assert_eq!(encode_gbk(&c.to_string()).unwrap().len(), 2, "{c}");
+            count += 1;
+        }
+        assert_eq!(count, 21_791);
+        for c in ['䶮', '€', 'ḿ', 'ǹ', '⿰', '〾', '㑇', '龴', '︐', '\u{E000}', '•', '・'] {
+            assert_eq!(encode_gbk(&format!("王{c}")).map_err(|e| (e.character, e.position)), Err((c, 2)));
+        }
+        assert_eq!(encode_gbk("·").unwrap(), b"\xA1\xA4");
     }
 
     #[test]

@@ -13,3 +13,4 @@ mod list;
 pub mod roster;
 pub mod scheme;
 pub mod table;
+pub mod xml;

@@ -3,4 +3,5 @@
 
 pub mod county_year;
 pub mod people;
+pub mod simulated_answer;
 pub mod simulated_bank;

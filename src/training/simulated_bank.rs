@@ -1,4 +1,5 @@
-//! A bank that is none: answers payment files of the layout `neutral`, for training and tests.
+//! A bank that is none: answers payment files of the layout `neutral`, for training and tests; those of a
+//! bank's own layout in `simulated_answer`.
 //!
 //! What happens to a payment depends only on the seed and the payment's reference, so that a file
 //! answered twice gives the same bytes, whatever the order of its rows. Incidents can be planted by
@@ -60,9 +61,12 @@ pub struct SimulatedBank {
 }
 
 /// Fate of one row.
-enum Fate {
+pub(super) enum Fate {
+    /// Credited.
     Credit,
+    /// Rejected with this reason code.
     Reject(String),
+    /// Not decided yet.
     Open,
 }
 
@@ -106,15 +110,19 @@ impl SimulatedBank {
     pub fn late_returns(&self, payment_file: &[u8], earlier_return: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
         let credited = refs(earlier_return, &AnswerStatus::Credited)?;
         self.write_some(payment_file, AnswerKind::LateReturn, |row| {
-            let comes_back = match self.forced.get(&row.account) {
-                Some(forced) => *forced == Forced::LateReturn,
-                None => self.roll("late return", row) < self.faults.late_return,
-            };
-            (comes_back && credited.contains(&row.payment_ref)).then(|| Fate::Reject(RETURNED_LATER.to_string()))
+            (self.comes_back(row) && credited.contains(&row.payment_ref))
+                .then(|| Fate::Reject(RETURNED_LATER.to_string()))
         })
     }
 
-    fn first_fate(&self, row: &PaymentRow) -> Fate {
+    pub(super) fn comes_back(&self, row: &PaymentRow) -> bool {
+        match self.forced.get(&row.account) {
+            Some(forced) => *forced == Forced::LateReturn,
+            None => self.roll("late return", row) < self.faults.late_return,
+        }
+    }
+
+    pub(super) fn first_fate(&self, row: &PaymentRow) -> Fate {
         match self.forced.get(&row.account) {
             Some(Forced::Reject(code)) => return Fate::Reject(code.clone()),
             Some(Forced::Open) => return Fate::Open,
@@ -126,7 +134,7 @@ impl SimulatedBank {
         if (rejected..rejected + self.faults.still_open).contains(&roll) { Fate::Open } else { self.rejected_by(roll) }
     }
 
-    fn second_fate(&self, row: &PaymentRow) -> Fate {
+    pub(super) fn second_fate(&self, row: &PaymentRow) -> Fate {
         match self.forced.get(&row.account) {
             Some(Forced::Reject(code)) => Fate::Reject(code.clone()),
             Some(_) => Fate::Credit,
@@ -142,6 +150,11 @@ impl SimulatedBank {
         } else {
             Fate::Credit
         }
+    }
+
+    /// The bank's own reference of a payment.
+    pub(super) fn reference(row: &PaymentRow) -> String {
+        format!("SIM{:.10}", format!("{:X}", Sha256::digest(&row.payment_ref)))
     }
 
     /// 0–9,999, from nothing but seed, question and payment.
@@ -200,7 +213,7 @@ impl SimulatedBank {
             status,
             reason_code,
             reason_text,
-            bank_ref: format!("SIM{:.10}", format!("{:X}", Sha256::digest(&row.payment_ref))),
+            bank_ref: SimulatedBank::reference(row),
             on,
             payment_ref: row.payment_ref.clone(),
         }

@@ -302,21 +302,31 @@ fn lay_out<'a>(
 ) -> Result<Vec<Sheet<'a>>, Failure> {
     let mut sheets = Vec::new();
     for Stretch { bank_code, lines } in stretches {
-        let mut sent = (lines.0..=lines.1).filter(|line_no| !left_out.contains(line_no)).peekable();
-        if sent.peek().is_none() {
+        let mut sent = (lines.0..=lines.1).filter(|line_no| !left_out.contains(line_no));
+        let count = sent.clone().count();
+        if count == 0 {
             continue;
         }
         let (bank, layout) = bank_and_layout(office, bank_code)?;
-        let mut pieces = Vec::new();
-        while let Some(first) = sent.next() {
-            let others = sent.by_ref().take(layout.row_limit.max(1) - 1);
-            pieces.push(others.fold(((first, first), 1), |((first, _), rows), last| ((first, last), rows + 1)));
-        }
+        let pieces = layout.parts(count).ok_or_else(|| too_few(bank, layout, count))?;
         let parts = pieces.len();
-        let sheet = |(part, (lines, rows))| Sheet { bank, layout, part, parts, lines, rows };
-        sheets.extend((1..).zip(pieces).map(sheet));
+        for (part, rows) in (1..).zip(pieces) {
+            let mut lines = sent.by_ref().take(rows);
+            let first = lines.next().unwrap_or_default();
+            sheets.push(Sheet { bank, layout, part, parts, lines: (first, lines.last().unwrap_or(first)), rows });
+        }
     }
     Ok(sheets)
+}
+
+/// The bank takes no file with so few rows, and there is no other file to join.
+pub(super) fn too_few(bank: &Bank, layout: &Layout, rows: usize) -> Failure {
+    let least = layout.row_least();
+    let message = format!("{} 只有 {rows} 笔，布局 {} 每个文件至少 {least} 笔", bank.name, layout.code);
+    Failure::refused("TOO_FEW_ROWS", message).hint(format!(
+        "没有写出任何文件；与银行商定后给 {} 改用别的布局（[[bank]] layout），或作废批次，等下月一起发",
+        bank.code
+    ))
 }
 
 /// Writes file after file, each from the pages that its lines lie in.

@@ -1,6 +1,6 @@
 //! Shows how a run would look in a layout, before a bank is moved to it. Only reads: nothing is issued or kept.
 
-use super::issue_files::{payment_row, reference_stem, remark, written};
+use super::issue_files::{payment_row, reference_stem, remark, too_few, written};
 use crate::domain::bank::Bank;
 use crate::domain::payment::FrozenLine;
 use crate::failure::{Failure, Kind};
@@ -50,8 +50,8 @@ pub async fn try_layout(office: &Office, layout_code: &str, run_code: &str) -> R
     }
     let mut tried = Vec::with_capacity(banks.len());
     for (bank, rows) in banks {
-        let parts = rows.chunks(layout.row_limit.max(1)).len();
-        let rows = &rows[..rows.len().min(layout.row_limit.max(1))];
+        let pieces = layout.parts(rows.len()).ok_or_else(|| too_few(bank, layout, rows.len()))?;
+        let (parts, rows) = (pieces.len(), &rows[..pieces[0]]);
         let header = FileHeader {
             file_ref: format!("{stem}{}-1", bank.code),
             agency_code: office.agency_code.clone(),

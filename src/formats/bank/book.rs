@@ -1,72 +1,51 @@
 //! The banks of the office and the settings of their file layouts, read from `config/banks/*.toml`.
 //!
 //! One text holds one layout, its reason codes and the banks that use it, or banks alone;
-//! `config/banks/neutral.toml` and `config/banks/icbc-bpt.toml` explain every key. All texts of that
-//! folder are built in. Every text is validated as a whole before anything of it counts: a misspelt
-//! key or a roster name that could mean two banks is refused. An office moves a bank to another layout
+//! `layout::keys` knows every key, and `config/banks/REFERENCE.zh-CN.md`, made from it, explains them. All
+//! layouts of that folder are built in. Every text is validated as a whole before anything of it counts, and
+//! all that is wrong in it is told at once. An office moves a bank to another layout
 //! with an entry of the bank's code, without a name, that says only what is different. What a key
 //! means is decided in `domain::bank`; nothing here opens a path.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use serde::Deserialize;
-
-use super::layout::definition::{self, AnswerTable, FileTable, Wrong};
+use super::layout::definition;
+use super::layout::keys::{self, MISSING, Problem, Told};
 use crate::domain::bank::{Bank, BankBook, Layout, OtherLayouts, Reason, ReasonClass};
 use crate::domain::text::folded;
 
 /// What comes with the program.
-const BUILT_IN: [&str; 9] = [
+const BUILT_IN: [&str; 18] = [
     include_str!("../../../config/banks/neutral.toml"),
     include_str!("../../../config/banks/icbc-bpt.toml"),
+    include_str!("../../../config/banks/icbc-workbook.toml"),
+    include_str!("../../../config/banks/icbc-workbook-cross.toml"),
     include_str!("../../../config/banks/ccb-private-a.toml"),
     include_str!("../../../config/banks/ccb-private-b.toml"),
+    include_str!("../../../config/banks/ccb-public.toml"),
     include_str!("../../../config/banks/abc-csv.toml"),
+    include_str!("../../../config/banks/abc-register.toml"),
+    include_str!("../../../config/banks/abc-register-text.toml"),
     include_str!("../../../config/banks/boc-payoff.toml"),
+    include_str!("../../../config/banks/bocom.toml"),
+    include_str!("../../../config/banks/cmb.toml"),
+    include_str!("../../../config/banks/citic.toml"),
     include_str!("../../../config/banks/psbc.toml"),
+    include_str!("../../../config/banks/lanzhou.toml"),
     include_str!("../../../config/banks/city-bank-core.toml"),
     include_str!("../../../config/banks/unionpay-chinapay.toml"),
 ];
 
-/// Lengths that any account number of any bank may have.
-const ANY_LENGTH: std::ops::RangeInclusive<usize> = 8..=32;
+/// What banks usually say, for layouts that ask for it.
+const USUAL_REASONS: &str = include_str!("../../../config/banks/usual-reasons.toml");
 
 /// Why a layout file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BankFileError {
-    /// No TOML, a key that does not exist, a missing key, a value of the wrong kind.
-    #[error("银行配置第 {line} 行有误: {message}\n请对照 config/banks/neutral.toml 中的说明更正")]
-    Syntax {
-        /// Line of the file, from 1.
-        line: usize,
-        /// What the reader of TOML says (English).
-        message: String,
-    },
-    /// A value that may not be empty or zero.
-    #[error("银行配置 {place} 的 {key} 为空或为零，应填写")]
-    Missing {
-        /// Which entry.
-        place: String,
-        /// Which key.
-        key: &'static str,
-    },
-    /// The same code twice in one file.
-    #[error("银行配置中 {entry} {code} 出现两次，应只有一条")]
-    Twice {
-        /// `[[reason]]` or `[[bank]]`.
-        entry: &'static str,
-        /// The code.
-        code: String,
-    },
-    /// A number of digits that no account has.
-    #[error("银行 {bank} 的 account_lengths 含有 {found}，应为 8 至 32 之间的位数")]
-    AccountLength {
-        /// Code of the bank.
-        bank: String,
-        /// The number found.
-        found: usize,
-    },
+    /// All that is wrong in one file, by line.
+    #[error("银行配置有 {} 处错误:\n{}\n各项的说明见 fafang bank layouts reference", .0.len(), lines(.0))]
+    File(Vec<Problem>),
     /// A roster name that could mean two banks.
     #[error("开户银行“{alias}”同时指 {first} 和 {second}，应只属于一家银行\n请从其中一家的 aliases 中删除")]
     Ambiguous {
@@ -76,14 +55,6 @@ pub enum BankFileError {
         first: String,
         /// Code of the other.
         second: String,
-    },
-    /// A description of the bank's own files that cannot be right.
-    #[error("布局 {layout} 的 {wrong}\n请对照 config/banks/icbc-bpt.toml 中的说明更正")]
-    Form {
-        /// Code of the layout.
-        layout: String,
-        /// Where and what.
-        wrong: Wrong,
     },
     /// An entry without a name, of a bank that is not there.
     #[error("银行 {0} 没有 name，也不是已有的银行，无法修改\n新增银行请写全 name、aliases；修改请核对 code")]
@@ -108,14 +79,10 @@ pub enum BankFileError {
         /// The keys.
         keys: String,
     },
-    /// A unit of amounts that does not exist.
-    #[error("银行 {bank} 的 amount_unit 是“{found}”，应为 yuan（元）或 fen（分）")]
-    AmountUnit {
-        /// Code of the bank.
-        bank: String,
-        /// What stands there.
-        found: String,
-    },
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl BankFileError {
@@ -123,59 +90,13 @@ impl BankFileError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Syntax { .. } => "BANK_CONFIG_SYNTAX",
-            Self::Missing { .. } => "BANK_CONFIG_MISSING",
-            Self::Twice { .. } => "BANK_CONFIG_TWICE",
-            Self::AccountLength { .. } => "BANK_CONFIG_ACCOUNT_LENGTH",
+            Self::File(problems) => problems.first().map_or(keys::SYNTAX, |problem| problem.code),
             Self::Ambiguous { .. } => "BANK_CONFIG_AMBIGUOUS",
-            Self::Form { .. } => "BANK_CONFIG_FORM",
             Self::UnknownBank(_) => "BANK_CONFIG_UNKNOWN_BANK",
             Self::UnknownLayout { .. } => "BANK_CONFIG_UNKNOWN_LAYOUT",
             Self::NotSaid { .. } => "BANK_CONFIG_NOT_SAID",
-            Self::AmountUnit { .. } => "BANK_CONFIG_AMOUNT_UNIT",
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    code: Option<String>,
-    title: Option<String>,
-    row_limit: Option<usize>,
-    name_bytes: Option<usize>,
-    #[serde(default)]
-    reason: Vec<ReasonEntry>,
-    #[serde(rename = "file")]
-    payment: Option<FileTable>,
-    answer: Option<AnswerTable>,
-    #[serde(default)]
-    bank: Vec<BankEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReasonEntry {
-    code: String,
-    text: String,
-    class: ReasonClass,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BankEntry {
-    code: String,
-    name: Option<String>,
-    aliases: Option<Vec<String>>,
-    account_lengths: Option<Vec<usize>>,
-    card_check: Option<bool>,
-    layout: Option<String>,
-    bank_no: Option<String>,
-    payer_account: Option<String>,
-    payer_name: Option<String>,
-    payer_bank: Option<String>,
-    unit_no: Option<String>,
-    amount_unit: Option<String>,
 }
 
 /// One file, read but not yet compared with the others.
@@ -184,46 +105,126 @@ struct Parsed {
     banks: Vec<BankEntry>,
 }
 
+/// What an entry says of a bank.
+struct BankEntry {
+    code: String,
+    name: Option<String>,
+    aliases: Option<Vec<String>>,
+    account_lengths: Option<Vec<usize>>,
+    card_check: Option<bool>,
+    layout: Option<String>,
+    values: Vec<(&'static str, String)>,
+}
+
+/// What a layout may write of a bank, by the keys of its entry.
+const VALUES: [&str; 6] = ["bank_no", "payer_account", "payer_name", "payer_bank", "unit_no", "amount_unit"];
+
 fn parse(text: &str) -> Result<Parsed, BankFileError> {
-    let file: File = toml::from_str(text).map_err(|e| {
-        let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        BankFileError::Syntax { line: before.matches('\n').count() + 1, message: e.message().to_string() }
-    })?;
-    let missing = |place: &str, key| BankFileError::Missing { place: place.to_string(), key };
-    let is_layout = file.code.is_some() || file.payment.is_some() || file.answer.is_some() || file.bank.is_empty();
-    if !is_layout {
-        return Ok(Parsed { layout: None, banks: file.bank });
+    let table = keys::parse(text).map_err(BankFileError::File)?;
+    let told = Told::of(text, table.get_ref());
+    let mut problems = Vec::new();
+    keys::check(&told, keys::FILE, &mut problems);
+    let parsed = Parsed {
+        layout: if says_a_layout(&told) { layout(&told, &mut problems) } else { None },
+        banks: told.tables("bank").iter().map(bank_entry).collect(),
+    };
+    twice(&told.tables("reason"), &mut problems);
+    twice(&told.tables("bank"), &mut problems);
+    if problems.is_empty() {
+        return Ok(parsed);
     }
-    let code = file.code.map(|code| code.trim().to_string()).unwrap_or_default();
-    let form = match (file.payment, file.answer) {
+    problems.sort_by_key(|problem| problem.line);
+    Err(BankFileError::File(problems))
+}
+
+/// Banks alone are a file too; anything else is a layout.
+fn says_a_layout(told: &Told<'_>) -> bool {
+    ["code", "file", "answer"].iter().any(|key| told.has(key)) || !told.has("bank")
+}
+
+fn layout(told: &Told<'_>, problems: &mut Vec<Problem>) -> Option<Layout> {
+    let needed = ["code", "title", "row_limit", "name_bytes"];
+    problems.extend(needed.iter().filter(|key| !told.has(key)).map(|key| told.missing(key)));
+    let row_limit = told.number("row_limit").unwrap_or_default();
+    let form = match (told.table("file"), told.table("answer")) {
         (None, None) => None,
-        (Some(file), Some(answer)) => {
-            Some(definition::form(&file, answer).map_err(|wrong| BankFileError::Form { layout: code.clone(), wrong })?)
+        (Some(file), Some(answer)) => Some(definition::form(&file, &answer, row_limit, problems)?),
+        (None, _) => {
+            problems.push(told.missing("file"));
+            None
         }
-        (Some(_), None) => return Err(missing(&code, "[answer]")),
-        (None, Some(_)) => return Err(missing(&code, "[file]")),
+        (_, None) => {
+            problems.push(told.missing("answer"));
+            None
+        }
     };
-    let layout = Layout {
-        title: file.title.ok_or_else(|| missing(&code, "title"))?,
-        row_limit: file.row_limit.unwrap_or_default(),
-        name_bytes: file.name_bytes.unwrap_or_default(),
-        reasons: file.reason.into_iter().map(|r| Reason { code: r.code, text: r.text, class: r.class }).collect(),
+    Some(Layout {
+        code: told.text("code")?.trim().to_string(),
+        title: told.text("title")?.to_string(),
+        row_limit,
+        name_bytes: told.number("name_bytes")?,
+        reasons: reasons(told),
         form,
-        code,
-    };
-    check_layout(&layout)?;
-    Ok(Parsed { layout: Some(layout), banks: file.bank })
+    })
+}
+
+/// Those of the layout, then what banks usually say, where it asks for that.
+fn reasons(told: &Told<'_>) -> Vec<Reason> {
+    let own = |told: &Told<'_>| -> Vec<Reason> { told.tables("reason").iter().filter_map(reason).collect() };
+    let mut reasons = own(told);
+    if told.switch("usual_reasons") == Some(true)
+        && let Ok(table) = keys::parse(USUAL_REASONS)
+    {
+        let mut usual = own(&Told::of(USUAL_REASONS, table.get_ref()));
+        usual.retain(|usual| reasons.iter().all(|own| own.code != usual.code && own.text != usual.text));
+        reasons.extend(usual);
+    }
+    reasons
+}
+
+fn reason(told: &Told<'_>) -> Option<Reason> {
+    let class = told.text("class")?;
+    Some(Reason {
+        code: told.text("code")?.trim().to_string(),
+        text: told.text("text")?.to_string(),
+        class: ReasonClass::ALL.into_iter().find(|known| known.code() == class)?,
+    })
+}
+
+fn bank_entry(told: &Told<'_>) -> BankEntry {
+    let own = |text: &str| text.trim().to_string();
+    let texts = |key: &str| told.texts(key).into_iter().map(|(_, text)| text.to_string()).collect();
+    BankEntry {
+        code: told.text("code").map(own).unwrap_or_default(),
+        name: told.text("name").map(own),
+        aliases: told.has("aliases").then(|| texts("aliases")),
+        account_lengths: told.numbers("account_lengths"),
+        card_check: told.switch("card_check"),
+        layout: told.text("layout").map(own),
+        values: VALUES.into_iter().filter_map(|key| Some((key, own(told.text(key)?)))).collect(),
+    }
+}
+
+/// A code stands once among its like.
+fn twice(entries: &[Told<'_>], problems: &mut Vec<Problem>) {
+    let mut seen = std::collections::BTreeSet::new();
+    for entry in entries {
+        if let Some(code) = entry.text("code").map(str::trim).filter(|code| !seen.insert(code.to_string())) {
+            let problem = format!("{code} 出现两次，应只有一条");
+            problems.push(Problem { code: "BANK_CONFIG_TWICE", ..entry.wrong("code", problem) });
+        }
+    }
 }
 
 /// Reads one layout file alone, with the banks that it names in full.
 ///
 /// # Errors
-/// The first rule that the text breaks.
+/// All that is wrong in it.
 pub fn parse_bank_file(text: &str) -> Result<(Option<Layout>, Vec<Bank>), BankFileError> {
     let Parsed { layout, banks } = parse(text)?;
     let code = layout.as_ref().map_or("", |l| l.code.as_str());
     let banks = banks.into_iter().map(|entry| bank(entry, code, None)).collect::<Result<Vec<_>, _>>()?;
-    check_banks(&banks)?;
+    unambiguous(&banks)?;
     Ok((layout, banks))
 }
 
@@ -231,11 +232,8 @@ pub fn parse_bank_file(text: &str) -> Result<(Option<Layout>, Vec<Bank>), BankFi
 /// to something else (full-width brackets) is an alias of itself. An entry without a name changes
 /// the bank that is there.
 fn bank(entry: BankEntry, layout: &str, known: Option<&Bank>) -> Result<Bank, BankFileError> {
-    let code = entry.code.trim().to_string();
+    let code = entry.code;
     let mut bank = match (entry.name, known) {
-        (None, None) if code.is_empty() => {
-            return Err(BankFileError::Missing { place: layout.to_string(), key: "[[bank]] code" });
-        }
         (None, None) => return Err(BankFileError::UnknownBank(code)),
         (None, Some(known)) => known.clone(),
         (Some(name), _) => Bank {
@@ -257,63 +255,24 @@ fn bank(entry: BankEntry, layout: &str, known: Option<&Bank>) -> Result<Bank, Ba
     }
     bank.account_lengths = entry.account_lengths.unwrap_or(bank.account_lengths);
     bank.card_check = entry.card_check.unwrap_or(bank.card_check);
-    bank.layout = entry.layout.map_or(bank.layout, |layout| layout.trim().to_string());
-    let values = [
-        ("bank_no", entry.bank_no),
-        ("payer_account", entry.payer_account),
-        ("payer_name", entry.payer_name),
-        ("payer_bank", entry.payer_bank),
-        ("unit_no", entry.unit_no),
-        ("amount_unit", entry.amount_unit),
-    ];
-    for (key, value) in values {
-        if let Some(value) = value {
-            bank.values.insert(key, value.trim().to_string());
-        }
+    bank.layout = entry.layout.unwrap_or(bank.layout);
+    bank.values.extend(entry.values);
+    let lacks = |key: &str| {
+        let problem = Problem {
+            line: 1,
+            key: format!("[[bank]] {} {key}", bank.code),
+            problem: "为空，应填写".to_string(),
+            code: MISSING,
+        };
+        BankFileError::File(vec![problem])
+    };
+    if bank.layout.is_empty() {
+        return Err(lacks("layout"));
+    }
+    if bank.aliases.iter().any(String::is_empty) {
+        return Err(lacks("aliases"));
     }
     Ok(bank)
-}
-
-fn check_layout(layout: &Layout) -> Result<(), BankFileError> {
-    for (key, is_missing) in [
-        ("code", layout.code.is_empty()),
-        ("row_limit", layout.row_limit == 0),
-        ("name_bytes", layout.name_bytes == 0),
-        ("[[reason]] code", layout.reasons.iter().any(|r| r.code.trim().is_empty())),
-    ] {
-        if is_missing {
-            return Err(BankFileError::Missing { place: layout.code.clone(), key });
-        }
-    }
-    match first_twice(layout.reasons.iter().map(|r| r.code.as_str())) {
-        Some(code) => Err(BankFileError::Twice { entry: "[[reason]]", code }),
-        None => Ok(()),
-    }
-}
-
-fn check_banks(banks: &[Bank]) -> Result<(), BankFileError> {
-    for (key, is_missing) in [
-        ("code", banks.iter().any(|b| b.code.is_empty())),
-        ("name", banks.iter().any(|b| b.name.trim().is_empty())),
-        ("layout", banks.iter().any(|b| b.layout.is_empty())),
-        ("aliases", banks.iter().any(|b| b.aliases.iter().any(String::is_empty))),
-    ] {
-        if is_missing {
-            return Err(BankFileError::Missing { place: "[[bank]]".to_string(), key });
-        }
-    }
-    if let Some(code) = first_twice(banks.iter().map(|b| b.code.as_str())) {
-        return Err(BankFileError::Twice { entry: "[[bank]]", code });
-    }
-    for bank in banks {
-        if let Some(found) = bank.account_lengths.iter().find(|n| !ANY_LENGTH.contains(n)) {
-            return Err(BankFileError::AccountLength { bank: bank.code.clone(), found: *found });
-        }
-        if let Some(found) = bank.value("amount_unit").filter(|unit| !["yuan", "fen"].contains(unit)) {
-            return Err(BankFileError::AmountUnit { bank: bank.code.clone(), found: found.to_string() });
-        }
-    }
-    unambiguous(banks)
 }
 
 /// Every bank's layout is there, and has all that it writes. Asked once all files were added.
@@ -335,11 +294,6 @@ pub fn check_whole(book: &BankBook) -> Result<(), BankFileError> {
         }
     }
     Ok(())
-}
-
-fn first_twice<'a>(codes: impl Iterator<Item = &'a str>) -> Option<String> {
-    let mut seen = std::collections::BTreeSet::new();
-    codes.into_iter().find(|code| !seen.insert(*code)).map(ToString::to_string)
 }
 
 /// Every code, name and alias means one bank only.
@@ -400,7 +354,6 @@ pub fn add(book: &mut BankBook, text: &str) -> Result<(), BankFileError> {
             bank(entry, &code, known)
         })
         .collect::<Result<Vec<_>, _>>()?;
-    check_banks(&banks)?;
     let mut added = book.clone();
     if let Some(layout) = layout {
         match added.layouts.iter_mut().find(|l| l.code == layout.code) {
@@ -487,24 +440,42 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_their_line() {
         let error = parse_bank_file(&format!("{HEAD}name_byte = 3\n")).unwrap_err();
-        assert!(
-            matches!(&error, BankFileError::Syntax { line: 5, message } if message.contains("name_byte")),
-            "{error}"
-        );
+        assert!(error.to_string().contains("第 5 行 name_byte: 没有这一项，可用: code、title"), "{error}");
         let no_class = "\n[[reason]]\ncode = \"1\"\ntext = \"x\"\nclass = \"closed\"\n";
-        assert!(matches!(parse_bank_file(&format!("{HEAD}{no_class}")), Err(BankFileError::Syntax { line: 9, .. })));
+        let error = parse_bank_file(&format!("{HEAD}{no_class}")).unwrap_err();
+        assert!(error.to_string().contains("第 9 行 [[reason]].class: “closed”，应为 name_mismatch、"), "{error}");
         let reason = "\n[[reason]]\ncode = \"1\"\ntext = \"x\"\nclass = \"funds\"\n";
         for (text, code) in [
-            (HEAD.replace("= 5", "= 0"), "BANK_CONFIG_MISSING"),
+            (HEAD.replace("= 5", "= 0"), "BANK_CONFIG_FORM"),
             (HEAD.replace("own", " "), "BANK_CONFIG_MISSING"),
             (format!("{HEAD}{reason}{reason}"), "BANK_CONFIG_TWICE"),
             (one_bank("X", ""), "BANK_CONFIG_MISSING"),
-            (one_bank("X", "甲").replace("19", "7"), "BANK_CONFIG_ACCOUNT_LENGTH"),
+            (one_bank("X", "甲").replace("19", "7"), "BANK_CONFIG_FORM"),
             ("code = ".to_string(), "BANK_CONFIG_SYNTAX"),
             (String::new(), "BANK_CONFIG_MISSING"),
         ] {
             assert_eq!(parse_bank_file(&text).unwrap_err().code(), code, "{text}");
         }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let text = "code = \"own\"\ntitle = 3\nrow_limit = 0\n[file]\ncharset = \"big5\"\nname = \"x\"\nrow = \"{amount}{\"\n\
+                    [[bank]]\ncode = \"X\"\nname = \"甲\"\n[[bank]]\ncode = \"X\"\nnick = \"乙\"\n";
+        let BankFileError::File(problems) = parse_bank_file(text).unwrap_err() else { panic!() };
+        let told: Vec<String> = problems.iter().map(|p| format!("{} {}", p.line, p.key)).collect();
+        let expected = [
+            "1 name_bytes",
+            "1 answer",
+            "2 title",
+            "3 row_limit",
+            "5 file.charset",
+            "12 [[bank]].code",
+            "13 [[bank]].nick",
+        ];
+        assert_eq!(told, expected, "{problems:?}");
+        let broken = parse_bank_file("code = \ntitle = x\n").unwrap_err();
+        assert_eq!(broken.to_string().matches("TOML: ").count(), 2, "{broken}");
     }
 
     #[test]
@@ -540,7 +511,7 @@ mod tests {
         for (text, code) in [
             ("[[bank]]\ncode = \"NEW\"\n", "BANK_CONFIG_UNKNOWN_BANK"),
             ("[[bank]]\ncode = \"NEW\"\nname = \"新\"\n", "BANK_CONFIG_MISSING"),
-            ("[[bank]]\ncode = \"ICBC\"\namount_unit = \"角\"\n", "BANK_CONFIG_AMOUNT_UNIT"),
+            ("[[bank]]\ncode = \"ICBC\"\namount_unit = \"角\"\n", "BANK_CONFIG_FORM"),
             ("[[bank]]\ncode = \"ICBC\"\nname_en = \"x\"\n", "BANK_CONFIG_SYNTAX"),
         ] {
             assert_eq!(add(&mut book, text).unwrap_err().code(), code, "{text}");

@@ -33,7 +33,7 @@ use crate::domain::money::Money;
 use crate::domain::period::{PeriodRange, date_from_number, date_number};
 use crate::domain::person_name::masked_name;
 use crate::domain::text::mask_middle;
-use crate::formats::charset::{self, Charset, CharsetError, Unmappable};
+use crate::formats::charset::{self, Charset, CharsetError, Unmappable, is_unmarked_utf8};
 
 /// Longest line read: far beyond any real one, so a file of another kind is refused early.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -859,16 +859,6 @@ fn gb18030(text: &str) -> Result<Vec<u8>, Unmappable> {
 fn decode(bytes: &[u8]) -> Result<String, ReadError> {
     let charset = if bytes.starts_with(b"\xEF\xBB\xBF") { Charset::Utf8Bom } else { Charset::Gb18030 };
     charset::decode(bytes, Some(charset)).map(|(text, _)| text).map_err(ReadError::Charset)
-}
-
-/// Chinese text in UTF-8. GB18030 text does not look so by chance: every two of its Chinese characters
-/// would have to begin and end in a few rare codes, six of them at least.
-pub(super) fn is_unmarked_utf8(bytes: &[u8]) -> bool {
-    let is_chinese = |c: char| matches!(c, '·' | '\u{3000}'..='\u{9FFF}' | '\u{FF01}'..='\u{FF5E}' | '\u{20000}'..);
-    std::str::from_utf8(bytes).is_ok_and(|text| {
-        // In GB18030 路 has the bytes of · in UTF-8, and 駙· those of two characters: one short name is no sign.
-        text.chars().filter(|c| c.len_utf8() > 2).count() > 3 && text.chars().all(|c| c.is_ascii() || is_chinese(c))
-    })
 }
 
 /// Fields of the longest kind of line.

@@ -23,6 +23,40 @@ fn a_description_is_checked_before_it_is_used() {
 }
 
 #[test]
+fn all_that_is_wrong_is_told_at_once_and_the_reference_explains_every_key() {
+    let desk = Desk::new().with_office();
+    let good = include_str!("../../../config/banks/psbc.toml");
+    let bad = good
+        .replace("holder = ", "hodler = ")
+        .replace("charset = \"gbk\"", "charset = \"big5\"")
+        .replace("{holder}", "{name}");
+    desk.put("bad.toml", bad);
+    let told = desk.run(&["bank", "layouts", "check", "bad.toml"]).exits(5);
+    let told = told.says("有 4 处错误").says("answer.columns.hodler").says("file.charset: “big5”，应为 gbk、");
+    told.says("file.row: 这里没有 {name} 这一项").says("answer.columns: ").says("bank layouts reference");
+    desk.run(&["bank", "layouts", "reference"]).done().says("| `row_least` |").says("| `{payment_ref}` | 支付明细号 |");
+}
+
+#[test]
+fn a_workbook_is_tried_sent_simulated_and_taken() {
+    let desk = switched(
+        "[[bank]]\ncode = \"RCC\"\nlayout = \"abc-register\"\npayer_account = \"3000000000000000018\"\npayer_name = \"中心\"\n",
+    );
+    let run = desk.signed("2026-01");
+    desk.changes_nothing(|| desk.as_(FINANCE, &["bank", "layouts", "try", "icbc-workbook", &run]).done())
+        .says("姓名(不超过60个字节)|卡号|")
+        .says("202601-1");
+    desk.as_(FINANCE, &["bank", "issue", &run, "--out", "out"]).done().says(".xlsx");
+    desk.as_(FINANCE, &["bank", "issue", &run, "--out", "out"]).done();
+    desk.as_(FINANCE, &["bank", "simulate", "out", "--out", "answers", "--name-mismatch", "2000"])
+        .done()
+        .says("return-1-ABC");
+    desk.as_(FINANCE, &["bank", "return", "answers"]).done();
+    desk.run(&["hold", "list"]).done().says("户名不符");
+    desk.run(&["doctor"]).done();
+}
+
+#[test]
 fn what_a_layout_writes_and_nobody_has_said_is_named_when_the_program_starts() {
     let desk = switched("[[bank]]\ncode = \"RCC\"\nlayout = \"icbc-bpt\"\n");
     desk.run(&["run", "list"]).exits(5).says("payer_account");

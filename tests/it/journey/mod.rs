@@ -9,6 +9,7 @@ mod entitlements;
 mod evidence;
 mod exclusions;
 mod files;
+mod layout_year;
 mod money;
 mod move_office;
 mod person;

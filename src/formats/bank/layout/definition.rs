@@ -1,332 +1,322 @@
 //! The description of a bank's files: from the tables `[file]` and `[answer]` of a layout file to a
-//! [`Form`] that can be relied on. `config/banks/icbc-bpt.toml` explains every key.
-//!
-//! A line is written as it will look, with `{field:style,…}` where a field stands. Styles: `yuan`,
-//! `fen`, `unit` (the office's entry of the bank says which), `zeros=7`, `left=32`, `right=32`
-//! (blanks up to so many bytes), `max=60` (bytes), `blank` (one blank instead of nothing).
+//! [`Form`] that can be relied on. What the keys are is told in `keys`, what a line may hold in `template`;
+//! here is what they must be together. Everything that is wrong is told at once.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
+use super::keys::{FORM, Problem, Said as Stands, Told};
+use super::template::{Holds, template};
+use super::writer;
 use crate::domain::bank_form::{
-    AnswerForm, Column, Field, Form, FormCharset, MatchBy, Piece, Place, Said, Side, Style, Template, Unit,
+    AnswerForm, Column, Field, Form, FormCharset, MatchBy, Medium, Piece, Place, Said, Template, Unit,
 };
 
-/// Why a description is refused: where, and what is wrong there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct Wrong {
-    /// The key: `file.row`.
-    pub key: String,
-    /// What was found, what was expected.
-    pub problem: String,
-}
+/// Between the cells of a description whose file has no separator of its own.
+const CELLS: char = '|';
 
-fn wrong(key: impl Into<String>, problem: impl Into<String>) -> Wrong {
-    Wrong { key: key.into(), problem: problem.into() }
-}
-
-/// The table `[file]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileTable {
-    charset: String,
-    newline: String,
-    separator: String,
-    name: String,
-    #[serde(default)]
-    head: Vec<String>,
-    row: String,
-    #[serde(default)]
-    tail: Vec<String>,
-}
-
-/// The table `[answer]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AnswerTable {
-    separator: Option<String>,
-    amount: String,
-    #[serde(default)]
-    head: Vec<String>,
-    #[serde(default)]
-    tail: Vec<String>,
-    #[serde(default)]
-    comment: String,
-    by_position: Option<String>,
-    no_reference: Option<String>,
-    reason_split: Option<String>,
-    columns: BTreeMap<String, toml::Value>,
-    status: StatusTable,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StatusTable {
-    credited: Vec<String>,
-    rejected: Vec<String>,
-    #[serde(default)]
-    open: Vec<String>,
-    #[serde(default)]
-    returned: Vec<String>,
-}
-
-/// Reads both tables.
-///
-/// # Errors
-/// The first thing that is wrong, by its key.
-pub fn form(file: &FileTable, answer: AnswerTable) -> Result<Form, Wrong> {
-    let charset = FormCharset::ALL
-        .into_iter()
-        .find(|c| c.code() == file.charset)
-        .ok_or_else(|| wrong("file.charset", format!("“{}”，应为 gbk、gb18030、utf-8 或 utf-8-bom", file.charset)))?;
-    let newline = match file.newline.as_str() {
-        "crlf" => "\r\n",
-        "lf" => "\n",
-        other => return Err(wrong("file.newline", format!("“{other}”，应为 crlf 或 lf"))),
+/// Reads both tables, whose keys and kinds were found right. `row_limit` is that of the layout.
+pub fn form(file: &Told<'_>, answer: &Told<'_>, row_limit: usize, problems: &mut Vec<Problem>) -> Option<Form> {
+    let charset = FormCharset::ALL.into_iter().find(|c| Some(c.code()) == file.text("charset"));
+    let charset = charset.unwrap_or(FormCharset::Gb18030);
+    let medium = medium(file, Medium::Text);
+    let newline = match file.text("newline") {
+        Some("crlf") => "\r\n",
+        None if medium != Medium::Workbook => {
+            problems.push(file.missing("newline"));
+            "\n"
+        }
+        _ => "\n",
     };
-    let separator = separator("file.separator", &file.separator)?;
-    let lines = |key: &str, texts: &[String]| -> Result<Vec<Template>, Wrong> {
-        texts.iter().map(|text| template(key, text, Holds::File)).collect()
+    let separator = separator(file, "separator", problems);
+    let mut line = |text: &str, at: Problem, holds| checked(text, at, holds, charset, problems);
+    let name = line(file.text("name").unwrap_or_default(), file.wrong("name", ""), Holds::File);
+    let row = line(file.text("row").unwrap_or_default(), file.wrong("row", ""), Holds::Row);
+    let mut lines = |key: &str| -> Vec<Template> {
+        let at = |number| Problem { line: number, ..file.wrong(key, "") };
+        file.texts(key).into_iter().map(|(number, text)| line(text, at(number), Holds::File)).collect()
     };
+    let (head, tail) = (lines("head"), lines("tail"));
+    let answer_form = answer_form(answer, self::medium(answer, medium), separator, problems)?;
     let form = Form {
+        medium,
         charset,
         newline,
         separator,
-        name: template("file.name", &file.name, Holds::File)?,
-        head: lines("file.head", &file.head)?,
-        row: template("file.row", &file.row, Holds::Row)?,
-        tail: lines("file.tail", &file.tail)?,
-        answer: answer_form(answer, separator)?,
+        sheet: file.text("sheet").unwrap_or("Sheet1").trim().to_string(),
+        row_least: file.number("row_least").unwrap_or(1),
+        name,
+        head,
+        row,
+        tail,
+        answer: answer_form,
     };
+    agrees(&form, file, answer, row_limit, problems);
+    Some(form)
+}
+
+fn medium(told: &Told<'_>, otherwise: Medium) -> Medium {
+    let known = |code: &str| Medium::ALL.into_iter().find(|(_, known)| *known == code).map(|(medium, _)| medium);
+    told.text("kind").and_then(known).unwrap_or(otherwise)
+}
+
+/// A line whose words the charset can write; empty where it is wrong.
+fn checked(text: &str, at: Problem, holds: Holds, charset: FormCharset, problems: &mut Vec<Problem>) -> Template {
+    let problem = match template(text, holds) {
+        Err(problem) => problem,
+        Ok(template) => {
+            let words = template.0.iter().filter_map(|piece| match piece {
+                Piece::Text(text) => Some(text),
+                Piece::Field(..) => None,
+            });
+            match words.map(String::as_str).find_map(|words| writer::encode(words, charset).err()) {
+                Some(c) => writer::unencodable(c, charset),
+                None => return template,
+            }
+        }
+    };
+    problems.push(Problem { problem, ..at });
+    Template::default()
+}
+
+fn separator(told: &Told<'_>, key: &str, problems: &mut Vec<Problem>) -> Option<char> {
+    let text = told.text(key)?;
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(c), None) if !c.is_alphanumeric() && !matches!(c, '\r' | '\n' | '{' | '}' | '-' | '.') => Some(c),
+        _ => {
+            problems.push(told.wrong(key, format!("“{}”，应为一个符号，如 |", text.escape_debug())));
+            None
+        }
+    }
+}
+
+/// What the parts of a description must be together. A line that could not be read is not also found wanting.
+fn agrees(form: &Form, file: &Told<'_>, answer: &Told<'_>, row_limit: usize, problems: &mut Vec<Problem>) {
     for (field, why) in [(Field::Account, "收款账号"), (Field::Holder, "户名"), (Field::Amount, "金额")] {
-        if !form.row.has(field) {
-            return Err(wrong("file.row", format!("没有 {{{}}}，明细必须写明{why}", field.name())));
+        if !form.row.has(field) && !form.row.0.is_empty() {
+            problems.push(file.wrong("row", format!("没有 {{{}}}，明细必须写明{why}", field.name())));
         }
     }
     for field in [Field::PayDate, Field::Run, Field::Part] {
-        if !form.name.has(field) && !form.name.has(Field::FileRef) {
+        if !form.name.has(field) && !form.name.has(Field::FileRef) && !form.name.0.is_empty() {
             let name = field.name();
-            return Err(wrong(
-                "file.name",
-                format!("没有 {{{name}}}，文件名会重复；应含 {{pay_date}}、{{run}}、{{part}}，或 {{file_ref}}"),
-            ));
+            let problem =
+                format!("没有 {{{name}}}，文件名会重复；应含 {{pay_date}}、{{run}}、{{part}}，或 {{file_ref}}");
+            problems.push(file.wrong("name", problem));
         }
+    }
+    if form.row_least > row_limit.div_ceil(2).max(1) {
+        let problem = format!("{} 超过 row_limit {row_limit} 的一半，分不成几个都够数的文件", form.row_least);
+        problems.push(file.wrong("row_least", problem));
     }
     let comes_back = match form.answer.match_by {
         MatchBy::Reference => Some(Field::PaymentRef),
         MatchBy::Seq => Some(Field::Seq),
         MatchBy::Account(_) => None,
     };
-    match comes_back {
-        Some(field) if !form.row.has(field) => {
-            let name = field.name();
-            Err(wrong("answer.columns", format!("{name} 要从回盘取回，file.row 里却没有 {{{name}}}")))
-        }
-        _ => Ok(form),
+    if let Some(field) = comes_back.filter(|field| !form.row.has(*field) && !form.row.0.is_empty()) {
+        let name = field.name();
+        problems.push(answer.wrong("columns", format!("{name} 要从回盘取回，file.row 里却没有 {{{name}}}")));
+    }
+    match form.medium {
+        Medium::Text => as_text(form, file, problems),
+        Medium::Workbook => as_workbook(form, file, problems),
+        Medium::Xml => as_xml(form, file, problems),
+    }
+    if form.answer.medium == Medium::Text && form.separator.is_none() && !answer.has("separator") {
+        problems.push(answer.missing("separator"));
     }
 }
 
-fn separator(key: &str, text: &str) -> Result<char, Wrong> {
-    let mut characters = text.chars();
-    match (characters.next(), characters.next()) {
-        (Some(c), None) if !c.is_alphanumeric() && !matches!(c, '\r' | '\n' | '{' | '}' | '-' | '.') => Ok(c),
-        _ => Err(wrong(key, format!("“{}”，应为一个符号，如 |", text.escape_debug()))),
-    }
-}
-
-/// Which fields a template may hold.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Holds {
-    File,
-    Row,
-    Answer,
-}
-
-/// Reads a line with its fields.
-fn template(key: &str, text: &str, holds: Holds) -> Result<Template, Wrong> {
-    let (mut pieces, mut rest) = (Vec::new(), text);
-    if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\t') {
-        return Err(wrong(key, format!("含有控制字符 U+{:04X}，一行写一项", u32::from(c))));
-    }
-    while !rest.is_empty() {
-        let (plain, after) = rest.split_once('{').map_or((rest, None), |(plain, after)| (plain, Some(after)));
-        if plain.contains('}') {
-            return Err(wrong(key, format!("“{text}”中的 }} 没有对应的 {{")));
-        }
-        if !plain.is_empty() {
-            pieces.push(Piece::Text(plain.to_string()));
-        }
-        let Some(after) = after else { break };
-        let Some((inside, after)) = after.split_once('}') else {
-            return Err(wrong(key, format!("“{text}”中的 {{ 没有对应的 }}")));
-        };
-        pieces.push(piece(key, inside, holds)?);
-        rest = after;
-    }
-    Ok(Template(pieces))
-}
-
-fn piece(key: &str, inside: &str, holds: Holds) -> Result<Piece, Wrong> {
-    let (name, styles) = inside.split_once(':').unwrap_or((inside, ""));
-    let may_stand = |field: Field| match holds {
-        Holds::Answer => {
-            use Field::{FileRef, PayDate, Rows, SentRows, SentTotal, Total, UnitNo};
-            matches!(field, FileRef | PayDate | Rows | SentRows | SentTotal | Total | UnitNo)
-        }
-        Holds::File => !field.is_of_row() && !matches!(field, Field::SentRows | Field::SentTotal),
-        Holds::Row => !matches!(field, Field::SentRows | Field::SentTotal),
+/// Without a separator, every field has its own width, or nobody could tell where it ends.
+fn as_text(form: &Form, file: &Told<'_>, problems: &mut Vec<Problem>) {
+    let is_wide = |(field, style): &(Field, _)| -> Option<&'static str> {
+        let style: &crate::domain::bank_form::Style = style;
+        (style.width.is_none() && style.zeros.is_none()).then(|| field.name())
     };
-    let known = Field::ALL.iter().find(|(field, known, _)| *known == name && may_stand(*field));
-    let Some((field, _, _)) = known else {
-        let names: Vec<&str> = Field::ALL.iter().filter(|(f, _, _)| may_stand(*f)).map(|(_, name, _)| *name).collect();
-        return Err(wrong(key, format!("这里没有 {{{name}}} 这一项，可用: {}", names.join("、"))));
-    };
-    let mut style = Style::default();
-    for text in styles.split(',').filter(|text| !text.is_empty()) {
-        let (word, number) = text.split_once('=').unwrap_or((text, ""));
-        let number = || match number.parse::<usize>() {
-            Ok(number @ 1..=1000) => Ok(number),
-            _ => Err(wrong(key, format!("{{{inside}}} 的“{text}”，应为 {word}=1 至 {word}=1000"))),
-        };
-        match (word, text.contains('=')) {
-            ("yuan", false) => style.unit = Unit::Yuan,
-            ("fen", false) => style.unit = Unit::Fen,
-            ("unit", false) => style.unit = Unit::AsBankSays,
-            ("blank", false) => style.blank = true,
-            ("zeros", true) => style.zeros = Some(number()?),
-            ("left", true) => style.width = Some((Side::Left, number()?)),
-            ("right", true) => style.width = Some((Side::Right, number()?)),
-            ("max", true) => style.most = Some(number()?),
-            _ => {
-                let expected = "yuan、fen、unit、blank、zeros=、left=、right= 或 max=";
-                return Err(wrong(key, format!("{{{inside}}} 的“{text}”，应为 {expected}")));
-            }
-        }
+    if form.separator.is_none()
+        && let Some(name) = form.row.fields().find_map(|field| is_wide(&field))
+    {
+        let problem = format!("没有 separator，{{{name}}} 又没有 left=、right= 或 zeros=，分不清各栏；请写明其中一种");
+        problems.push(file.wrong("row", problem));
     }
-    let is_money = matches!(field, Field::Amount | Field::Total | Field::SentTotal);
-    if style.unit != Unit::Yuan && !is_money {
-        return Err(wrong(key, format!("{{{inside}}}: 只有金额才分元和分")));
-    }
-    Ok(Piece::Field(*field, style))
+    uses_number(form, file, problems);
 }
 
-fn answer_form(table: AnswerTable, file_separator: char) -> Result<AnswerForm, Wrong> {
-    let separator = match &table.separator {
-        Some(text) => separator("answer.separator", text)?,
-        None => file_separator,
+fn as_workbook(form: &Form, file: &Told<'_>, problems: &mut Vec<Problem>) {
+    let Some(separator) = form.separator else {
+        problems.push(file.missing("separator"));
+        return;
     };
-    let unit = match table.amount.as_str() {
-        "yuan" => Unit::Yuan,
+    let ends_right = matches!(form.name.0.last(), Some(Piece::Text(text)) if text.rsplit_once('.').is_some_and(|(_, end)| end == "xlsx"));
+    if !ends_right {
+        problems.push(file.wrong("name", "工作簿的文件名应以 .xlsx 结尾"));
+    }
+    let is_bad = |c: char| matches!(c, '[' | ']' | ':' | '*' | '?' | '/' | '\\' | '\'') || c.is_control();
+    if form.sheet.chars().count() > 31 || form.sheet.contains(is_bad) {
+        problems.push(file.wrong("sheet", "工作表名最多 31 个字，不能有 [ ] : * ? / \\ '"));
+    }
+    for (key, template) in form.lines_with_keys() {
+        if template.cells(separator).iter().any(|cell| cell.len() > 1 && cell.iter().any(Piece::is_number)) {
+            problems.push(file.wrong(key, "写成数字（number）的一格里还有别的内容，数字应单独一格"));
+        }
+    }
+}
+
+fn as_xml(form: &Form, file: &Told<'_>, problems: &mut Vec<Problem>) {
+    if form.separator.is_some() {
+        problems.push(file.wrong("separator", "XML 没有分隔符，请删除这一项"));
+    }
+    let first = form.head.first().and_then(|line| line.0.first());
+    let charset = match form.charset {
+        FormCharset::Gbk => "GBK",
+        FormCharset::Gb18030 => "GB18030",
+        FormCharset::Utf8 | FormCharset::Utf8Bom => "UTF-8",
+    };
+    let is_declared = |text: &str| {
+        text.starts_with("<?xml ") && text.to_ascii_uppercase().contains(&format!("ENCODING=\"{charset}\""))
+    };
+    if !matches!(first, Some(Piece::Text(text)) if is_declared(text)) {
+        let problem = format!("第一行应为 <?xml version=\"1.0\" encoding=\"{charset}\"?>，与 charset 一致");
+        problems.push(file.wrong("head", problem));
+    }
+    uses_number(form, file, problems);
+}
+
+fn uses_number(form: &Form, file: &Told<'_>, problems: &mut Vec<Problem>) {
+    for (key, template) in form.lines_with_keys() {
+        if template.0.iter().any(Piece::is_number) {
+            problems.push(file.wrong(key, "number 只用于工作簿"));
+        }
+    }
+}
+
+fn answer_form(
+    told: &Told<'_>,
+    medium: Medium,
+    file_separator: Option<char>,
+    problems: &mut Vec<Problem>,
+) -> Option<AnswerForm> {
+    let separator = separator(told, "separator", problems).or(file_separator).unwrap_or(CELLS);
+    let unit = match told.text("amount")? {
         "fen" => Unit::Fen,
         "unit" => Unit::AsBankSays,
-        other => {
-            return Err(wrong("answer.amount", format!("“{other}”，应为 yuan（元）、fen（分）或 unit（按银行设置）")));
-        }
+        _ => Unit::Yuan,
     };
-    let lines = |key: &str, texts: &[String]| -> Result<Vec<Vec<Template>>, Wrong> {
-        let cells = |text: &String| text.split(separator).map(|cell| answer_cell(key, cell)).collect();
-        texts.iter().map(cells).collect()
+    let mut lines = |key: &str| -> Vec<Vec<Template>> {
+        let mut cell = |line: usize, text: &str| match answer_cell(text) {
+            Ok(cell) => cell,
+            Err(problem) => {
+                problems.push(Problem { line, ..told.wrong(key, problem) });
+                Template::default()
+            }
+        };
+        let cells = |(line, text): (usize, &str)| text.split(separator).map(|text| cell(line, text)).collect();
+        told.texts(key).into_iter().map(cells).collect()
     };
-    let (head, tail) = (lines("answer.head", &table.head)?, lines("answer.tail", &table.tail)?);
-    let columns = columns(&table.columns)?;
-    let by_position = columns.iter().filter(|(_, place)| matches!(place, Place::At(_))).count();
-    match table.by_position.as_deref().map(str::trim) {
-        Some(reason) if by_position == columns.len() && !reason.is_empty() => {}
-        None if by_position == 0 => {}
-        Some(_) if by_position == columns.len() => {
-            return Err(wrong("answer.by_position", "为空，应写明为什么不能按栏名找"));
-        }
-        Some(_) => return Err(wrong("answer.by_position", "按位置找时，answer.columns 应全部是第几栏（从 1 起）")),
-        None => {
-            return Err(wrong("answer.by_position", "按第几栏找容易找错；请改用栏名，或在这里写明银行为什么没有栏名"));
-        }
-    }
+    let (head, tail) = (lines("head"), lines("tail"));
+    let columns = columns(&told.table("columns")?, problems);
+    by_position(told, &columns, problems);
     let has = |wanted: Column| columns.iter().any(|(column, _)| *column == wanted);
     for needed in [Column::Account, Column::Amount, Column::Status] {
         if !has(needed) {
-            return Err(wrong("answer.columns", format!("没有{}，回盘必须有账号、金额和状态", needed.title())));
+            let problem = format!("没有{}，回盘必须有账号、金额和状态", needed.title());
+            problems.push(told.wrong("columns", problem));
         }
     }
-    let match_by = match table.no_reference.as_deref().map(str::trim) {
+    let match_by = match told.text("no_reference") {
         None if has(Column::PaymentRef) => MatchBy::Reference,
         None if has(Column::Seq) => MatchBy::Seq,
-        Some(reason) if !reason.is_empty() && has(Column::Holder) && !has(Column::PaymentRef) && !has(Column::Seq) => {
-            MatchBy::Account(reason.to_string())
+        Some(reason) if has(Column::Holder) && !has(Column::PaymentRef) && !has(Column::Seq) => {
+            MatchBy::Account(reason.trim().to_string())
         }
-        None => {
-            let problem = "回盘里没有 payment_ref 或 seq，认不出是哪一笔；如银行确实不返回，请在这里写明原因，将按账号、户名、金额核对";
-            return Err(wrong("answer.no_reference", problem));
-        }
-        Some(_) => {
-            let problem = "写了它就应写明原因、有户名一栏，并且没有 payment_ref 和 seq";
-            return Err(wrong("answer.no_reference", problem));
+        said => {
+            let problem = match said {
+                None => {
+                    "回盘里没有 payment_ref 或 seq，认不出是哪一笔；如银行确实不返回，请在这里写明原因，将按账号、户名、金额核对"
+                }
+                Some(_) => "写了它就应写明原因、有户名一栏，并且没有 payment_ref 和 seq",
+            };
+            problems.push(told.wrong("no_reference", problem));
+            MatchBy::Seq
         }
     };
-    let reason_split =
-        table.reason_split.as_deref().map(|text| self::separator("answer.reason_split", text)).transpose()?;
-    let statuses = statuses(table.status)?;
-    Ok(AnswerForm { separator, unit, head, tail, comment: table.comment, columns, statuses, reason_split, match_by })
+    let reason_split = self::separator(told, "reason_split", problems);
+    let statuses = statuses(&told.table("status")?, problems);
+    let comment = told.text("comment").unwrap_or_default().to_string();
+    Some(AnswerForm { medium, separator, unit, head, tail, comment, columns, statuses, reason_split, match_by })
 }
 
 /// At most one field, or the text around it could mean several things.
-fn answer_cell(key: &str, text: &str) -> Result<Template, Wrong> {
-    let cell = template(key, text, Holds::Answer)?;
+fn answer_cell(text: &str) -> Result<Template, String> {
+    let cell = template(text, Holds::Answer)?;
     if cell.fields().count() > 1 {
-        return Err(wrong(key, format!("“{text}”一栏里有几项，只能有一项")));
+        return Err(format!("“{text}”一栏里有几项，只能有一项"));
     }
     Ok(cell)
 }
 
-fn columns(table: &BTreeMap<String, toml::Value>) -> Result<Vec<(Column, Place)>, Wrong> {
+/// All columns by title, or all by position with the reason why.
+fn by_position(told: &Told<'_>, columns: &[(Column, Place)], problems: &mut Vec<Problem>) {
+    let placed = columns.iter().filter(|(_, place)| matches!(place, Place::At(_))).count();
+    let problem = match told.text("by_position") {
+        Some(_) if placed == columns.len() => return,
+        None if placed == 0 => return,
+        Some(_) => "按位置找时，answer.columns 应全部是第几栏（从 1 起）",
+        None => "按第几栏找容易找错；请改用栏名，或在这里写明银行为什么没有栏名",
+    };
+    problems.push(told.wrong("by_position", problem));
+}
+
+fn columns(told: &Told<'_>, problems: &mut Vec<Problem>) -> Vec<(Column, Place)> {
     let mut columns: Vec<(Column, Place)> = Vec::new();
-    for (name, value) in table {
-        let key = format!("answer.columns.{name}");
-        let Some((column, _, _)) = Column::ALL.iter().find(|(_, known, _)| known == name) else {
-            let names: Vec<&str> = Column::ALL.iter().map(|(_, name, _)| *name).collect();
-            return Err(wrong(key, format!("没有这一项，可用: {}", names.join("、"))));
+    for (name, line, said) in told.places() {
+        let mut wrong = |problem: String| problems.push(Problem { line, code: FORM, key: told.path(name), problem });
+        let Some((column, ..)) = Column::ALL.iter().find(|(_, known, ..)| *known == name) else {
+            let names: Vec<&str> = Column::ALL.iter().map(|(_, name, ..)| *name).collect();
+            wrong(format!("没有这一项，可用: {}", names.join("、")));
+            continue;
         };
-        let text = |value: &toml::Value| value.as_str().map(str::trim).filter(|t| !t.is_empty()).map(String::from);
-        let place = match value {
-            toml::Value::Integer(at) => usize::try_from(*at).ok().filter(|at| (1..=1000).contains(at)).map(Place::At),
-            toml::Value::Array(titles) if !titles.is_empty() => {
-                titles.iter().map(text).collect::<Option<_>>().map(Place::Titled)
+        let place = match said {
+            Stands::Number(at) if (1..=1000).contains(&at) => Place::At(at),
+            Stands::Titles(titles) if !titles.is_empty() && titles.iter().all(|t| !t.trim().is_empty()) => {
+                Place::Titled(titles.into_iter().map(|title| title.trim().to_string()).collect())
             }
-            other => text(other).map(|title| Place::Titled(vec![title])),
+            _ => {
+                wrong("应为栏名、几个栏名，或第几栏（从 1 起）".to_string());
+                continue;
+            }
         };
-        let place = place.ok_or_else(|| wrong(key.as_str(), "应为栏名、几个栏名，或第几栏（从 1 起）"))?;
         if columns.iter().any(|(_, other)| *other == place) {
-            return Err(wrong(key, "与另一项是同一栏"));
+            wrong("与另一项是同一栏".to_string());
         }
         columns.push((*column, place));
     }
-    Ok(columns)
+    columns
 }
 
 /// Exact texts; the same text may mean rejected in a return and returned in a late return.
-fn statuses(table: StatusTable) -> Result<Vec<(Said, String)>, Wrong> {
-    if table.credited.is_empty() || table.rejected.is_empty() {
-        return Err(wrong("answer.status", "credited 和 rejected 都应至少有一个状态"));
-    }
-    let mut statuses: Vec<(Said, String)> = Vec::new();
+fn statuses(told: &Told<'_>, problems: &mut Vec<Problem>) -> Vec<(Said, String)> {
     let lists = [
-        (Said::Credited, table.credited),
-        (Said::Rejected, table.rejected),
-        (Said::Open, table.open),
-        (Said::Returned, table.returned),
+        (Said::Credited, "credited"),
+        (Said::Rejected, "rejected"),
+        (Said::Open, "open"),
+        (Said::Returned, "returned"),
     ];
-    for (said, texts) in lists {
-        for text in texts {
+    let mut statuses: Vec<(Said, String)> = Vec::new();
+    for (said, key) in lists {
+        let texts = told.texts(key);
+        if texts.is_empty() && matches!(said, Said::Credited | Said::Rejected) {
+            problems.push(told.wrong(key, "应至少有一个状态"));
+        }
+        for (line, text) in texts {
             let text = text.trim().to_string();
             let twice = |(other, known): &(Said, String)| {
                 *known == text && (said != Said::Returned || *other != Said::Rejected)
             };
             if text.is_empty() || statuses.iter().any(twice) {
-                return Err(wrong("answer.status", format!("“{text}”为空或出现两次")));
+                problems.push(Problem { line, ..told.wrong(key, format!("“{text}”为空或出现两次")) });
             }
             statuses.push((said, text));
         }
     }
-    Ok(statuses)
+    statuses
 }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::reader::{LaidAnswer, LaidRow};
-use crate::domain::bank_form::{AnswerForm, MatchBy, Said};
+use crate::domain::bank_form::{AnswerForm, Column, MatchBy, Said};
 use crate::domain::money::Money;
 use crate::domain::person_name::{evened, masked_name};
 use crate::formats::bank::neutral::{Answer, AnswerKind, AnswerRow, AnswerStatus, FileHeader};
@@ -74,7 +74,7 @@ pub fn matched(
             account: row.account.clone(),
             holder,
             amount: Ok(row.amount),
-            status: if is_open(row) { AnswerStatus::Open } else { status(form, kind, &row.status) },
+            status: if is_open(row) { AnswerStatus::Open } else { status_of(form, kind, row) },
             reason_code: row.reason_code.clone(),
             reason_text: row.reason.clone(),
             bank_ref: row.bank_ref.clone(),
@@ -84,6 +84,19 @@ pub fn matched(
     });
     let rows = rows.collect();
     Matched { answer: Answer { kind, header, rows }, ambiguous }
+}
+
+/// The status of a row. Success with another amount than the one that was sent, or with none where the bank tells
+/// it, is no success.
+fn status_of(form: &AnswerForm, kind: AnswerKind, row: &LaidRow) -> AnswerStatus {
+    let tells_paid = form.columns.iter().any(|(column, _)| *column == Column::PaidAmount);
+    match status(form, kind, &row.status) {
+        AnswerStatus::Credited if tells_paid && row.paid != Some(row.amount) => {
+            let paid = row.paid.map_or("空白".to_string(), |paid| format!("{paid} 元"));
+            AnswerStatus::Unknown(format!("{}，实处理金额 {paid}", row.status))
+        }
+        told => told,
+    }
 }
 
 /// What a status text means in this kind of answer: exactly a text of the list, or nothing.

@@ -8,13 +8,12 @@ use std::borrow::Cow;
 
 use chrono::NaiveDate;
 
-use super::super::neutral::is_unmarked_utf8;
 use crate::domain::bank::{Bank, Layout};
 use crate::domain::bank_form::{AnswerForm, Column, Field, Form, FormCharset, Piece, Place, Said, Template, Unit};
 use crate::domain::money::Money;
 use crate::domain::period::parse_date;
 use crate::domain::text::{fold_width, mask_long_numbers};
-use crate::formats::charset::{self, Charset, CharsetError};
+use crate::formats::charset::{self, Charset, CharsetError, is_unmarked_utf8};
 use crate::formats::table::{Cell, TableError, is_workbook, read_table};
 
 /// Longest line read.
@@ -111,6 +110,8 @@ pub struct LaidRow {
     pub holder: Option<String>,
     /// Amount.
     pub amount: Money,
+    /// What was really credited: blank in the file, or not a column of it, is `None`.
+    pub paid: Option<Money>,
     /// The bank's text of the status.
     pub status: String,
     /// Reason code: the bank's, or that of the list for its text.
@@ -407,6 +408,10 @@ fn read_row(
     let (amount_text, account) = (text(Column::Amount), fold_width(&text(Column::Account)).into_owned());
     let unit = if is_fen { "以分为单位的整数" } else { "120.00 这样的金额" };
     let amount = money(&amount_text, is_fen).ok_or_else(|| line.wrong("金额", &amount_text, unit))?;
+    let paid = match at(Column::PaidAmount).unwrap_or_default() {
+        "" => None,
+        found => Some(money(found, is_fen).ok_or_else(|| line.wrong("实处理金额", found, unit))?),
+    };
     let on = match at(Column::Date).unwrap_or_default() {
         "" => None,
         found => Some(date(found).ok_or_else(|| line.wrong("日期", found, "20260115 这样的日期"))?),
@@ -429,6 +434,7 @@ fn read_row(
         account,
         holder: at(Column::Holder).map(str::to_string),
         amount,
+        paid,
         status: text(Column::Status),
         reason_code,
         reason,

@@ -1,7 +1,9 @@
 //! An answer as a bank would write it after its description: to show a clerk what is expected, and for tests.
 
+use super::workbook::{self, Line};
+use super::writer::{encode, unencodable};
 use crate::domain::bank::Bank;
-use crate::domain::bank_form::{Column, Field, Form, Piece, Place, Said, Template, Unit};
+use crate::domain::bank_form::{Column, Field, Form, Medium, Piece, Place, Said, Template, Unit};
 use crate::domain::money::Money;
 use crate::domain::period::date_number;
 use crate::formats::bank::neutral::{FileHeader, PaymentRow};
@@ -17,6 +19,8 @@ pub struct Fate<'a> {
     pub said: Said,
     /// Reason.
     pub reason: &'a str,
+    /// The bank's reference.
+    pub bank_ref: &'a str,
 }
 
 /// The answer as lines of cells. A status for which the description has no text is left blank.
@@ -69,15 +73,31 @@ pub fn answer(form: &Form, bank: &Bank, header: &FileHeader, fates: &[Fate<'_>])
             Column::Account => fate.row.account.clone(),
             Column::Holder => fate.row.holder.clone(),
             Column::Amount => money(fate.row.amount),
+            Column::PaidAmount => money(if fate.said == Said::Credited { fate.row.amount } else { Money::ZERO }),
             Column::Status => status.map(|(_, text)| text.clone()).unwrap_or_default(),
             Column::Reason => fate.reason.to_string(),
             Column::Date => date_number(header.pay_date).to_string(),
-            Column::ReasonCode | Column::BankRef => String::new(),
+            Column::BankRef => fate.bank_ref.to_string(),
+            Column::ReasonCode => String::new(),
         };
         lines.push(laid(columns.iter().map(text).collect()));
     }
     lines.extend(form.answer.tail.iter().map(line));
     lines
+}
+
+/// The lines as the file that the bank gives: a workbook, or a text of the layout's charset.
+///
+/// # Errors
+/// What keeps them from being written.
+pub fn bytes(form: &Form, lines: &[Vec<String>]) -> Result<Vec<u8>, String> {
+    if form.answer.medium != Medium::Workbook {
+        return encode(&text(form, lines), form.charset).map_err(|c| unencodable(c, form.charset));
+    }
+    let texts = vec![false; lines.iter().map(Vec::len).max().unwrap_or_default()];
+    let cells = lines.iter().map(|cells| cells.iter().map(String::as_str).collect());
+    let lines: Vec<Line<'_>> = cells.map(|cells| Line { cells, numbers: &texts }).collect();
+    workbook::write("Sheet1", &lines).map_err(|error| error.to_string())
 }
 
 /// The lines as a text of the layout.

@@ -3,11 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::workbook;
 use crate::domain::bank::{Bank, Layout};
-use crate::domain::bank_form::{Field, Form, FormCharset, Piece, Side, Style, Template, Unit};
+use crate::domain::bank_form::{Field, Form, FormCharset, Medium, Piece, Side, Style, Template, Unit};
 use crate::domain::money::Money;
 use crate::domain::period::date_number;
-use crate::domain::person_name::masked_name;
+use crate::domain::person_name::{is_look_alike, masked_name};
+use crate::domain::text::is_blank;
 use crate::formats::bank::neutral::{FileHeader, PaymentRow};
 use crate::formats::charset::{self, Charset};
 
@@ -48,9 +50,9 @@ pub fn write_payment_file<T: AsRef<str>>(
 ) -> Result<(String, Vec<u8>), Vec<CannotWrite>> {
     let text = String::with_capacity(rows.len() * 128);
     let mut lines = Lines { sheet, line_no: 0, holder: String::new(), text, problems: Vec::new() };
-    let limit = sheet.layout.row_limit;
-    if rows.is_empty() || rows.len() > limit {
-        lines.refuse(Field::Rows, format!("{} 笔，应为 1 至 {limit} 笔", rows.len()));
+    let (least, limit) = (sheet.form.row_least.max(1), sheet.layout.row_limit);
+    if !(least..=limit).contains(&rows.len()) {
+        lines.refuse(Field::Rows, format!("{} 笔，应为 {least} 至 {limit} 笔", rows.len()));
     }
     let total: Money = rows.iter().map(|row| row.amount).sum();
     if (sheet.header.rows, sheet.header.total) != (rows.len(), total) {
@@ -74,12 +76,29 @@ pub fn write_payment_file<T: AsRef<str>>(
     lines.line_no = 0;
     sheet.form.tail.iter().for_each(|line| lines.line(line, |field| sheet.value(field)));
     if lines.problems.is_empty() {
-        match encode(&lines.text, sheet.form.charset) {
+        match bytes(sheet.form, rows.len(), &lines.text) {
             Ok(bytes) => return Ok((name, bytes)),
-            Err(c) => lines.refuse(Field::FileRef, unencodable(c, sheet.form.charset)),
+            Err(problem) => lines.refuse(Field::FileRef, problem),
         }
     }
     Err(lines.problems)
+}
+
+/// The lines as the bank's kind of file. A workbook's lines are split where the separator stands: no field holds it.
+fn bytes(form: &Form, rows: usize, text: &str) -> Result<Vec<u8>, String> {
+    let (Medium::Workbook, Some(separator)) = (form.medium, form.separator) else {
+        return encode(text, form.charset).map_err(|c| unencodable(c, form.charset));
+    };
+    let numbers = |template: &Template| -> Vec<bool> {
+        template.cells(separator).iter().map(|cell| cell.iter().any(Piece::is_number)).collect()
+    };
+    let several = |lines: &[Template]| -> Vec<Vec<bool>> { lines.iter().map(numbers).collect() };
+    let (head, row, tail) = (several(&form.head), numbers(&form.row), several(&form.tail));
+    let numbers = head.iter().chain(std::iter::repeat_n(&row, rows)).chain(&tail);
+    let lines = text.lines().zip(numbers);
+    let lines: Vec<workbook::Line<'_>> =
+        lines.map(|(line, numbers)| workbook::Line { cells: line.split(separator).collect(), numbers }).collect();
+    workbook::write(&form.sheet, &lines).map_err(|error| format!("无法写出工作簿: {error}"))
 }
 
 /// The text in the charset, or the first character that it does not have.
@@ -94,7 +113,7 @@ pub(super) fn encode(text: &str, form: FormCharset) -> Result<Vec<u8>, char> {
 }
 
 /// How many bytes a text takes within a file.
-fn width(text: &str, form: FormCharset) -> Result<usize, char> {
+pub(super) fn width(text: &str, form: FormCharset) -> Result<usize, char> {
     match form {
         FormCharset::Utf8 | FormCharset::Utf8Bom => Ok(text.len()),
         _ if text.is_ascii() => Ok(text.len()),
@@ -102,9 +121,21 @@ fn width(text: &str, form: FormCharset) -> Result<usize, char> {
     }
 }
 
-fn unencodable(c: char, form: FormCharset) -> String {
+/// What is wrong with a character, and with a look-alike of the separator of names.
+pub(super) fn unencodable(c: char, form: FormCharset) -> String {
     let charset = form.code().to_ascii_uppercase();
-    format!("含有“{c}”(U+{:04X})，{charset} 无法表示，请按身份证和银行预留户名更正，或与银行商定写法", u32::from(c))
+    let advice = if is_look_alike(c) { "；它不是间隔号，应为“·”(U+00B7)" } else { "" };
+    format!("含有“{c}”(U+{:04X})，{charset} 无法表示{advice}", u32::from(c))
+}
+
+/// What the clerk can do about it: the name stays, the bank's own spelling is registered beside it.
+fn advice(field: Field) -> &'static str {
+    match field {
+        Field::Holder => {
+            "；请问明银行里的户名怎么写，用 fafang change account … --holder 登记银行的写法（姓名不变），再重新计算"
+        }
+        _ => "；请更正，或与银行商定写法",
+    }
 }
 
 /// An amount in a unit.
@@ -255,13 +286,16 @@ impl Lines<'_> {
             let problem = format!("没有填写，请在银行 {} 的设置里补上 {}", self.sheet.bank.code, field.name());
             self.problems.push(CannotWrite { place: "银行设置的".to_string(), field, problem });
         }
-        if let Some(c) = text.chars().find(|c| c.is_control() || *c == form.separator) {
+        if let Some(c) = text.chars().find(|c| c.is_control() || Some(*c) == form.separator) {
             self.refuse(field, format!("含有“{}”(U+{:04X})，不能写入银行文件，请更正", c.escape_debug(), u32::from(c)));
             return;
         }
+        if style.unspaced && text.contains(is_blank) {
+            return self.refuse(field, "里面有空格，这家银行不收，请与银行商定写法".to_string());
+        }
         let bytes = match width(text, form.charset) {
             Ok(bytes) => bytes,
-            Err(c) => return self.refuse(field, unencodable(c, form.charset)),
+            Err(c) => return self.refuse(field, unencodable(c, form.charset) + advice(field)),
         };
         let limits = [style.most, style.zeros, style.width.map(|(_, width)| width)];
         if let Some(limit) = limits.into_iter().flatten().min().filter(|limit| bytes > *limit) {
@@ -275,7 +309,29 @@ impl Lines<'_> {
         };
         self.text.extend(std::iter::repeat_n(' ', before));
         self.text.extend(std::iter::repeat_n('0', zeros));
-        self.text.push_str(text);
+        match form.medium {
+            Medium::Xml => self.text.push_str(&escaped(text)),
+            _ => self.text.push_str(text),
+        }
         self.text.extend(std::iter::repeat_n(' ', after));
     }
+}
+
+/// A text as it stands in XML, inside an element or an attribute.
+fn escaped(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&apos;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped.into()
 }
