@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::text::{folded, mask_middle};
+use super::text::{ShortText, folded, mask_middle};
 
 /// Digits of an account, without blanks.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountNumber(String);
+pub struct AccountNumber(ShortText);
 
 /// Why a text is no account number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,34 +64,34 @@ impl AccountNumber {
             };
             return Err(AccountNumberError::Length { found: digits.len(), expected });
         }
-        Ok(AccountNumber(digits.into_owned()))
+        Ok(AccountNumber((&*digits).into()))
     }
 
     /// A number that this program stored earlier.
     pub fn from_stored(stored: String) -> AccountNumber {
-        AccountNumber(stored)
+        AccountNumber(stored.as_str().into())
     }
 
     /// All digits: for bank files, never for logs or screens.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// First four and last four: `6217***********0123`.
     pub fn masked(&self) -> String {
-        mask_middle(&self.0, 4, 4)
+        mask_middle(self.as_str(), 4, 4)
     }
 
     /// Cards of 16–19 digits end in a Luhn digit (ISO/IEC 7812-1). Passbooks and some cards of
     /// rural banks do not, so a miss is a warning and no more.
     pub fn breaks_card_check(&self) -> bool {
-        (16..=19).contains(&self.0.len()) && !luhn_sum(&self.0).is_multiple_of(10)
+        (16..=19).contains(&self.0.as_bytes().len()) && !luhn_sum(self.0.as_bytes()).is_multiple_of(10)
     }
 }
 
-fn luhn_sum(digits: &str) -> u32 {
+fn luhn_sum(digits: &[u8]) -> u32 {
     digits
-        .bytes()
+        .iter()
         .rev()
         .enumerate()
         .map(|(i, b)| {
@@ -109,7 +109,7 @@ fn luhn_sum(digits: &str) -> u32 {
 
 /// The digit that completes a card number (for invented training data).
 pub fn card_check_digit(body: &str) -> char {
-    let sum = luhn_sum(&format!("{body}0"));
+    let sum = luhn_sum(format!("{body}0").as_bytes());
     char::from_digit((10 - sum % 10) % 10, 10).unwrap_or('0')
 }
 

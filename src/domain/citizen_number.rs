@@ -12,11 +12,11 @@ use chrono::{Datelike, NaiveDate};
 use super::credit_code::{CreditCodeError, credit_code};
 use super::period::date_from_number;
 use super::scheme::Payees;
-use super::text::{folded, mask_middle};
+use super::text::{ShortText, folded, mask_middle};
 
 /// A number that passed every check, in its 18-character form where one exists.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CitizenNumber(String);
+pub struct CitizenNumber(ShortText);
 
 /// Which rule a text breaks. The messages never show the whole number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +93,7 @@ impl CitizenNumber {
     pub fn parse_for(payees: Payees, text: &str, today: NaiveDate) -> Result<CitizenNumber, CitizenNumberError> {
         match payees {
             Payees::Persons => CitizenNumber::parse(text, today),
-            Payees::Units => Ok(CitizenNumber(credit_code(text)?)),
+            Payees::Units => Ok(CitizenNumber(credit_code(text)?.as_str().into())),
         }
     }
 
@@ -115,12 +115,29 @@ impl CitizenNumber {
     /// # Errors
     /// The rule that is broken, with what was found and what was expected.
     pub fn parse(text: &str, today: NaiveDate) -> Result<CitizenNumber, CitizenNumberError> {
+        CitizenNumber::plain(text, today).map_or_else(|| CitizenNumber::careful(text, today), Ok)
+    }
+
+    /// A right number of 18 digits, or 17 and an X, and nothing around it: nearly every number is one. `None` for any
+    /// other, also a right one in another form.
+    fn plain(text: &str, today: NaiveDate) -> Option<CitizenNumber> {
+        let (digits, last) = text.as_bytes().split_first_chunk::<17>()?;
+        if last.len() != 1 || !digits.iter().all(u8::is_ascii_digit) || !is_area(text) {
+            return None;
+        }
+        let born = digits[6..14].iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+        let is_born = date_from_number(born).is_some_and(|born| is_likely(born, today));
+        let fits = char::from(last[0]) == check_character(&text[..17]);
+        (is_born && fits).then(|| CitizenNumber(text.into()))
+    }
+
+    fn careful(text: &str, today: NaiveDate) -> Result<CitizenNumber, CitizenNumberError> {
         let number = folded(text).to_ascii_uppercase();
         if number.is_empty() {
             return Err(CitizenNumberError::Missing);
         }
         if is_old_residence_card(&number) {
-            return Ok(CitizenNumber(number));
+            return Ok(CitizenNumber(number.as_str().into()));
         }
         let length = number.chars().count();
         if length != 18 && length != 15 {
@@ -147,7 +164,7 @@ impl CitizenNumber {
             .ok()
             .and_then(date_from_number)
             .ok_or_else(|| CitizenNumberError::BirthDate { found: digits.to_string() })?;
-        if born > today || today.year() - born.year() > 130 {
+        if !is_likely(born, today) {
             return Err(CitizenNumberError::BirthDateRange { found: born });
         }
         let expected = check_character(&number[..17]);
@@ -155,27 +172,27 @@ impl CitizenNumber {
         if found != expected {
             return Err(CitizenNumberError::CheckDigit { found, expected });
         }
-        Ok(CitizenNumber(number))
+        Ok(CitizenNumber(number.as_str().into()))
     }
 
     /// A number that this program stored earlier.
     pub fn from_stored(stored: String) -> CitizenNumber {
-        CitizenNumber(stored)
+        CitizenNumber(stored.as_str().into())
     }
 
     /// The whole number: for bank files and keys, never for logs or screens.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Area and tail only: `652827********0017`.
     pub fn masked(&self) -> String {
-        mask_middle(&self.0, 6, 4)
+        mask_middle(self.as_str(), 6, 4)
     }
 
     /// [`CitizenNumber::birth_date`] of this number.
     pub fn born_on(&self) -> Option<NaiveDate> {
-        CitizenNumber::birth_date(&self.0)
+        CitizenNumber::birth_date(self.as_str())
     }
 
     /// Birth date, where a stored number holds one: the old residence card has two-digit years, a unit none.
@@ -194,6 +211,11 @@ fn is_old_residence_card(number: &str) -> bool {
     number.len() == 15
         && number.bytes().take(3).all(|b| b.is_ascii_uppercase())
         && number.bytes().skip(3).all(|b| b.is_ascii_digit())
+}
+
+/// Neither born after `today` nor more than 130 years before it.
+fn is_likely(born: NaiveDate, today: NaiveDate) -> bool {
+    born <= today && today.year() - born.year() <= 130
 }
 
 fn is_area(number: &str) -> bool {
@@ -241,7 +263,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<String, CitizenNumberError> {
-        CitizenNumber::parse(text, today()).map(|n| n.0)
+        CitizenNumber::parse(text, today()).map(|n| n.as_str().to_string())
     }
 
     #[test]
@@ -327,6 +349,20 @@ mod tests {
             prop_assert!(parse(std::str::from_utf8(&number).unwrap()).is_ok());
             number[place] = (number[place] - b'0' + shift) % 10 + b'0';
             prop_assert!(parse(std::str::from_utf8(&number).unwrap()).is_err());
+        }
+
+        #[test]
+        fn a_plain_number_is_judged_as_any_other(text in "[1-9][0-9]{5}(19|20)[0-9]{2}[01][0-9][0-3][0-9]{4}[0-9Xx]|[0-9]{18}|\\PC{0,20}") {
+            let mut texts = vec![text.clone()];
+            if let Some(body) = text.get(..17).filter(|body| body.bytes().all(|b| b.is_ascii_digit())) {
+                texts.push(format!("{body}{}", check_character(body)));
+            }
+            for text in texts {
+                prop_assert_eq!(CitizenNumber::parse(&text, today()), CitizenNumber::careful(&text, today()));
+                if let Some(plain) = CitizenNumber::plain(&text, today()) {
+                    prop_assert_eq!(Ok(plain), CitizenNumber::careful(&text, today()));
+                }
+            }
         }
 
         #[test]

@@ -37,14 +37,48 @@ pub struct Account {
     pub holder: String,
 }
 
+/// An account that is held by something else: a row of a roster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountRef<'a> {
+    /// Bank code.
+    pub bank_code: &'a str,
+    /// Account number.
+    pub number: &'a AccountNumber,
+    /// 户名: the bank's spelling of the holder.
+    pub holder: &'a str,
+}
+
 impl Account {
+    /// The same account, lent.
+    pub fn lent(&self) -> AccountRef<'_> {
+        AccountRef { bank_code: &self.bank_code, number: &self.number, holder: &self.holder }
+    }
+
     /// For screens and messages: the number masked.
     pub fn masked(&self) -> String {
-        format!("{} {} {}", self.bank_code, self.number.masked(), self.holder)
+        self.lent().masked()
     }
 
     /// For the person's own history: the number whole, or nobody could tell later where money went.
     pub fn whole(&self) -> String {
+        self.lent().whole()
+    }
+}
+
+impl AccountRef<'_> {
+    /// The account by itself.
+    pub fn kept(self) -> Account {
+        let number = self.number.clone();
+        Account { bank_code: self.bank_code.to_string(), number, holder: self.holder.to_string() }
+    }
+
+    /// For screens and messages: the number masked.
+    pub fn masked(self) -> String {
+        format!("{} {} {}", self.bank_code, self.number.masked(), self.holder)
+    }
+
+    /// For the person's own history: the number whole, or nobody could tell later where money went.
+    pub fn whole(self) -> String {
         format!("{} {} {}", self.bank_code, self.number.as_str(), self.holder)
     }
 }

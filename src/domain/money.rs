@@ -217,7 +217,6 @@ impl Money {
     }
 }
 
-/// 元 with two decimals, no separators: what bank files carry. `0.05`, `-120.00`.
 /// Fen of an amount written as nearly all are, `120.00`; none for any other text.
 fn plain_fen(text: &str) -> Option<i64> {
     let (yuan, cents) = text.as_bytes().split_last_chunk::<3>()?;
@@ -231,6 +230,7 @@ fn plain_fen(text: &str) -> Option<i64> {
     })
 }
 
+/// 元 with two decimals, no separators: what bank files carry. `0.05`, `-120.00`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fen = self.0.unsigned_abs();

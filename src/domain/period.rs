@@ -108,6 +108,18 @@ impl FromStr for Period {
 
     /// Accepts `2026-01`, `202601`, `2026/1`, `2026.01`, `2026年1月`, and a full date's month.
     fn from_str(text: &str) -> Result<Period, PeriodError> {
+        if let Some((year, month, day)) = plain_date(text)
+            && day.is_none_or(|day| NaiveDate::from_ymd_opt(year, month, day).is_some())
+            && let Some(period) = Period::new(year, month)
+        {
+            return Ok(period);
+        }
+        Period::in_any_form(text)
+    }
+}
+
+impl Period {
+    fn in_any_form(text: &str) -> Result<Period, PeriodError> {
         let folded = folded(text);
         let parts: Vec<&str> = folded.split(['-', '/', '.', '年', '月', '日']).filter(|p| !p.is_empty()).collect();
         let found = match parts.as_slice() {
@@ -124,6 +136,21 @@ impl FromStr for Period {
             .and_then(|(y, m)| Period::new(y.parse().ok()?, m.parse().ok()?))
             .ok_or_else(|| PeriodError(text.trim().to_string()))
     }
+}
+
+/// Year, month and day of `2026-01` and `2026-01-31`, as nearly every date is written; `None` of any other text.
+fn plain_date(text: &str) -> Option<(i32, u32, Option<u32>)> {
+    let two = |a: u8, b: u8| {
+        (a.is_ascii_digit() && b.is_ascii_digit()).then(|| u32::from(a - b'0') * 10 + u32::from(b - b'0'))
+    };
+    let (&[a, b, c, d, b'-', e, f], day) = text.as_bytes().split_first_chunk()? else { return None };
+    let year = i32::try_from(two(a, b)? * 100 + two(c, d)?).ok()?;
+    let day = match *day {
+        [] => None,
+        [b'-', g, h] => Some(two(g, h)?),
+        _ => return None,
+    };
+    Some((year, two(e, f)?, day))
 }
 
 fn day_fits(year: &str, month: &str, day: &str) -> bool {
@@ -195,6 +222,13 @@ pub fn date_from_number(yyyymmdd: i64) -> Option<NaiveDate> {
 
 /// A date as clerks write it: `2026-05-12`, `20260512`, `2026/5/12`, `2026.5.12`, `2026年5月12日`.
 pub fn parse_date(text: &str) -> Option<NaiveDate> {
+    if let Some((year, month, Some(day))) = plain_date(text) {
+        return NaiveDate::from_ymd_opt(year, month, day);
+    }
+    date_in_any_form(text)
+}
+
+fn date_in_any_form(text: &str) -> Option<NaiveDate> {
     let folded = folded(text);
     if folded.len() == 8 && folded.bytes().all(|b| b.is_ascii_digit()) {
         return date_from_number(folded.parse().ok()?);
@@ -209,6 +243,8 @@ pub fn parse_date(text: &str) -> Option<NaiveDate> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -240,5 +276,13 @@ mod tests {
             assert_eq!(parse_date(text).map(date_number), Some(20_260_512), "{text}");
         }
         assert_eq!(parse_date("2026-02-30"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_date_is_read_as_any_other(text in "[12][0-9]{3}-[01][0-9](-[0-3][0-9])?|[0-9]{4}-[0-9]{1,3}(-.{1,3})?|\\PC{0,12}") {
+            prop_assert_eq!(text.parse::<Period>(), Period::in_any_form(&text));
+            prop_assert_eq!(parse_date(&text), date_in_any_form(&text));
+        }
     }
 }

@@ -83,6 +83,15 @@ impl PersonName {
         PersonName::parse_for(Payees::Persons, text)
     }
 
+    /// True of Chinese characters and separators alone, as nearly every name is written: [`PersonName::parse_for`] leaves
+    /// such a name as it is, whoever has it.
+    pub fn is_plain(text: &str) -> bool {
+        let is_chinese = |c: char| matches!(c, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}');
+        text.starts_with(is_chinese)
+            && text.chars().all(|c| is_chinese(c) || c == SEPARATOR)
+            && (text.len() <= LONGEST_NAME || text.chars().count() <= LONGEST_NAME)
+    }
+
     /// The name of whoever a scheme pays. A unit's may be longer and hold digits and the signs of
     /// company names, but not digits and signs alone; its full stops stay.
     ///
@@ -180,6 +189,8 @@ pub fn masked_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -260,5 +271,17 @@ mod tests {
         assert!(!same_name("王建国", "王建军"));
         assert_eq!(masked_name("阿依古丽·买买提"), "阿***提");
         assert_eq!(masked_name("王伟"), "王*");
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_name_stays_as_it_is(text in "[一-龥㐀-䶵·]{1,8}|[\u{3300}-\u{A100}·.• ]{0,4}|[王·]{90,210}") {
+            if PersonName::is_plain(&text) {
+                for payees in [Payees::Persons, Payees::Units] {
+                    let same = PersonName { name: text.clone(), was_normalised: false };
+                    prop_assert_eq!(PersonName::parse_for(payees, &text), Ok(same));
+                }
+            }
+        }
     }
 }

@@ -157,9 +157,9 @@ impl Reader {
                 self.fault(header.row, title, "COLUMN_TWICE", "同一列出现两次".into(), "一列", "删除其中一列");
             }
         }
-        for row in table.rows.iter().filter(|row| row.number > header.row) {
-            if total_word(row).is_some() {
-                self.check_total(row, &header);
+        for row in table.rows().filter(|row| row.number > header.row) {
+            if total_word(&row).is_some() {
+                self.check_total(&row, &header);
             } else if header.known.iter().any(|(_, i, _)| !row.cell(*i).is_blank()) {
                 let fields = header
                     .known
@@ -180,7 +180,7 @@ impl Reader {
                 String::new()
             }
             Cell::Error(error) => {
-                self.fault(row, title, "CELL_ERROR", error.clone(), "数值或文字", "改正该单元格的计算错误");
+                self.fault(row, title, "CELL_ERROR", error.to_string(), "数值或文字", "改正该单元格的计算错误");
                 String::new()
             }
             cell => cell.text().trim().to_string(),

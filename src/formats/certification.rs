@@ -90,7 +90,7 @@ fn certification(list: &mut ListReader<Column>, row: &Row, today: NaiveDate) -> 
     Some(CertificationRow {
         row: row.number,
         citizen_number: citizen_number?,
-        name: name?,
+        name: name?.into_owned(),
         certified_on: certified_on?,
         way,
         note,

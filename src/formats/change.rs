@@ -116,7 +116,7 @@ pub fn parse_changes(
 /// One row; what cannot be read is told, and nothing after it is looked at.
 struct Fields<'l, 'a> {
     list: &'l mut ListReader<'a, Column>,
-    row: &'l Row,
+    row: &'l Row<'l>,
 }
 
 impl Fields<'_, '_> {

@@ -2,6 +2,8 @@
 //! and GB18030. Nothing is ever replaced: a byte that does not decode and a character that does
 //! not encode are errors, because `?`, `U+FFFD` or `&#16134;` in a name stops a payment at the bank.
 
+use std::borrow::Cow;
+
 use encoding_rs::{DecoderResult, EncoderResult, GB18030};
 
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -98,6 +100,14 @@ pub struct Unmappable {
 /// # Errors
 /// When the bytes are UTF-16, hold a zero byte, or do not decode completely.
 pub fn decode(bytes: &[u8], said: Option<Charset>) -> Result<(String, Charset), CharsetError> {
+    text_of(bytes, said).map(|(text, charset)| (text.into_owned(), charset))
+}
+
+/// [`decode`], but UTF-8 stays where it is: a large file is not held twice.
+///
+/// # Errors
+/// As [`decode`].
+pub fn text_of(bytes: &[u8], said: Option<Charset>) -> Result<(Cow<'_, str>, Charset), CharsetError> {
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
         return Err(CharsetError::Utf16);
     }
@@ -112,7 +122,7 @@ pub fn decode(bytes: &[u8], said: Option<Charset>) -> Result<(String, Charset), 
     };
     let malformed = |expected, i| CharsetError::Malformed { expected, offset: i + 1, line: line_of(bytes, i) };
     let utf8_end = match std::str::from_utf8(body) {
-        Ok(text) if said != Some(Charset::Gb18030) => return Ok((text.to_string(), found)),
+        Ok(text) if said != Some(Charset::Gb18030) => return Ok((text.into(), found)),
         Ok(_) => 0,
         Err(error) => error.valid_up_to() + bytes.len() - body.len(),
     };
@@ -121,9 +131,9 @@ pub fn decode(bytes: &[u8], said: Option<Charset>) -> Result<(String, Charset), 
     }
     match GB18030.decode_without_bom_handling_and_without_replacement(bytes) {
         Some(text) if text.starts_with('\u{FEFF}') => {
-            Ok((text.trim_start_matches('\u{FEFF}').to_string(), Charset::Gb18030))
+            Ok((text.trim_start_matches('\u{FEFF}').to_string().into(), Charset::Gb18030))
         }
-        Some(text) => Ok((text.into_owned(), Charset::Gb18030)),
+        Some(text) => Ok((text, Charset::Gb18030)),
         None if said.is_some() => Err(malformed("GB18030", gb18030_end(bytes))),
         // The charset that got further is probably the one meant: that place helps to find the fault.
         None => Err(malformed("UTF-8 或 GB18030", utf8_end.max(gb18030_end(bytes)))),

@@ -126,7 +126,7 @@ fn person(
 ) -> Option<(ComparisonRow, String)> {
     let citizen_number = list.citizen_number(row, today);
     let has_name = !list.cell(row, Column::Name).is_blank();
-    let name = has_name.then(|| list.name(row, Column::Name)).flatten().unwrap_or_default();
+    let name = has_name.then(|| list.name(row, Column::Name)).flatten().unwrap_or_default().into_owned();
     let (from, to) = time(list, row, kind, today);
     let amount = amount(list, row);
     let benefit = list.texts(row, [Column::Benefit]);

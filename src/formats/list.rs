@@ -94,12 +94,15 @@ pub(super) struct ListReader<'a, C> {
     pub row: usize,
     /// True once the row has an error.
     pub failed: bool,
+    /// The row of totals above, once there was one.
+    total: Option<usize>,
 }
 
 impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
     pub fn new(titles: &'a Titles<C>, header: &'a Header<C>, common: Common<C>, severity: Severity) -> Self {
         let payees = Some(Payees::Persons);
-        ListReader { titles, header, common, severity, payees, findings: Vec::new(), row: header.row, failed: false }
+        let (findings, row) = (Vec::new(), header.row);
+        ListReader { titles, header, common, severity, payees, findings, row, failed: false, total: None }
     }
 
     /// Our title of a column.
@@ -160,7 +163,7 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
             let titles: Vec<String> = if self.header.row > 0 {
                 self.header.known.iter().map(|(_, _, title)| title).chain(&self.header.unknown).cloned().collect()
             } else {
-                let first = table.rows.iter().find(|row| !row.cells.is_empty());
+                let first = table.rows().find(|row| !row.cells.is_empty());
                 first.map(|row| row.cells.iter().map(|cell| cell.text().into_owned()).collect()).unwrap_or_default()
             };
             let found: Vec<String> = titles.iter().take(30).map(|text| shown(text)).collect();
@@ -184,20 +187,19 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
         true
     }
 
-    /// The rows below the titles. `numbers` are the columns by which a person below a row of totals
-    /// is told from a line of signatures.
-    pub fn lines<'t>(&self, table: &'t Table, numbers: &[C]) -> Vec<(&'t Row, Line)> {
-        let mut after = None;
-        let mut lines = Vec::with_capacity(table.rows.len());
-        for row in table.rows.iter().filter(|row| row.number > self.header.row) {
-            if let Some(rest) = self.total(row) {
-                after = Some(row.number);
-                lines.push((row, Line::Total(rest)));
-            } else if !self.is_blank(row) && (after.is_none() || self.has_numbers(row, numbers)) {
-                lines.push((row, Line::Person { after }));
-            }
+    /// What the next row of the table is; nothing above the titles, and where it is blank. `numbers` are the columns
+    /// by which a person below a row of totals is told from a line of signatures.
+    pub fn line(&mut self, row: &Row, numbers: &[C]) -> Option<Line> {
+        if row.number <= self.header.row {
+            return None;
         }
-        lines
+        if let Some(rest) = self.total(row) {
+            self.total = Some(row.number);
+            return Some(Line::Total(rest));
+        }
+        let after = self.total;
+        let is_person = !self.is_blank(row) && (after.is_none() || self.has_numbers(row, numbers));
+        is_person.then_some(Line::Person { after })
     }
 
     /// Everyone in a list in which each row stands for itself, so that totals mean nothing: the
@@ -208,16 +210,16 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
         required: &[C],
         mut person: impl FnMut(&mut Self, &Row) -> Option<R>,
     ) -> (Vec<R>, usize) {
-        let (mut rows, mut data_rows) = (Vec::with_capacity(table.rows.len()), 0);
+        let (mut rows, mut data_rows) = (Vec::with_capacity(table.row_count()), 0);
         if !self.check_header(table, required) {
             return (rows, data_rows);
         }
-        for (row, _) in
-            self.lines(table, &[self.common.number]).iter().filter(|(_, l)| matches!(l, Line::Person { .. }))
-        {
-            self.begin(row);
-            data_rows += 1;
-            rows.extend(person(self, row));
+        for row in table.rows() {
+            if let Some(Line::Person { .. }) = self.line(&row, &[self.common.number]) {
+                self.begin(&row);
+                data_rows += 1;
+                rows.extend(person(self, &row));
+            }
         }
         self.check_data(data_rows);
         (rows, data_rows)
@@ -230,13 +232,16 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
         }
     }
 
-    pub fn cell<'r>(&self, row: &'r Row, column: C) -> &'r Cell {
+    pub fn cell<'r, 't>(&self, row: &'r Row<'t>, column: C) -> &'r Cell<'t> {
         self.header.column(column).map_or(&Cell::Empty, |(i, _)| row.cell(i))
     }
 
     /// What stands behind the word of a row of totals; `None` for any other row.
     fn total(&self, row: &Row) -> Option<String> {
-        let in_name = || without_blanks(&self.cell(row, self.common.name).text()).contains("合计").then(String::new);
+        let in_name = || {
+            let name = self.cell(row, self.common.name).text();
+            (name.contains('合') && without_blanks(&name).contains("合计")).then(String::new)
+        };
         total_word(row).or_else(in_name)
     }
 
@@ -261,7 +266,7 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
     }
 
     /// Text of a cell; `None` when it cannot be trusted, which is then told.
-    pub fn text<'r>(&mut self, row: &'r Row, column: C) -> Option<Cow<'r, str>> {
+    pub fn text<'t>(&mut self, row: &Row<'t>, column: C) -> Option<Cow<'t, str>> {
         match self.cell(row, column) {
             Cell::Formula(formula) => {
                 let found = format!("公式 {}", shown(&format!("={formula}")));
@@ -269,7 +274,7 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
                 None
             }
             Cell::Error(error) => {
-                self.fault(column, "CELL_ERROR", error.clone(), "数值或文字", "改正该单元格的计算错误");
+                self.fault(column, "CELL_ERROR", error.to_string(), "数值或文字", "改正该单元格的计算错误");
                 None
             }
             cell => Some(match cell.text() {
@@ -280,8 +285,11 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
     }
 
     /// Text of a citizen or account number: a number cell may have lost digits.
-    pub fn digits<'r>(&mut self, row: &'r Row, column: C, trusted_below: usize) -> Option<Cow<'r, str>> {
+    pub fn digits<'t>(&mut self, row: &Row<'t>, column: C, trusted_below: usize) -> Option<Cow<'t, str>> {
         let text = self.text(row, column)?;
+        if is_plain_number(&text) && matches!(self.cell(row, column), Cell::Text(_)) {
+            return Some(text);
+        }
         let even = folded(&text);
         if matches!(self.cell(row, column), Cell::Number(_)) && digits_in(&even) >= trusted_below {
             let found = format!("数值单元格 {}", masked(&even));
@@ -315,15 +323,18 @@ impl<'a, C: Copy + PartialEq> ListReader<'a, C> {
     }
 
     /// A name.
-    pub fn name(&mut self, row: &Row, column: C) -> Option<String> {
+    pub fn name<'t>(&mut self, row: &Row<'t>, column: C) -> Option<Cow<'t, str>> {
         let text = self.text(row, column)?;
+        if PersonName::is_plain(&text) {
+            return Some(text);
+        }
         match PersonName::parse_for(self.payees.unwrap_or(Payees::Persons), &text) {
             Ok(name) => {
                 if name.was_normalised {
                     let found = format!("“{text}”已规范为“{}”", name.name);
                     self.report(Severity::Notice, Some(column), "NAME_NORMALISED", found, "", "");
                 }
-                Some(name.name)
+                Some(name.name.into())
             }
             Err(error) => {
                 self.domain_fault(column, error.code(), &error.to_string());
@@ -407,6 +418,12 @@ pub(super) fn digits_in(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count()
 }
 
+/// Digits, perhaps with an X behind them, that no spreadsheet has cut: there is nothing to tell of them.
+fn is_plain_number(text: &str) -> bool {
+    let digits = text.strip_suffix('X').unwrap_or(text).as_bytes();
+    digits.iter().all(u8::is_ascii_digit) && digits.get(15..18).is_none_or(|tail| tail != b"000")
+}
+
 /// `6.52E+17`: what a spreadsheet leaves of a long number in a CSV file.
 fn is_scientific(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
@@ -442,6 +459,8 @@ pub(super) fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::citizen_number::check_character;
 
@@ -473,5 +492,17 @@ pub(super) mod tests {
         assert_eq!(quoted("见652827194005010017"), "“见652***********0017”");
         assert_eq!((quoted(""), quoted("王")), ("为空".to_string(), "“王”".to_string()));
         assert!(is_scientific("6.52827E+17") && !is_scientific("E17") && !is_scientific("65282719400501001X"));
+    }
+
+    proptest! {
+        #[test]
+        fn of_a_plain_number_there_is_nothing_to_tell(text in "[0-9]{0,21}X?|[0-9]{13,15}0{1,5}[0-9]{0,2}|[0-9eE+. ]{0,8}") {
+            if is_plain_number(&text) {
+                prop_assert_eq!(folded(&text), text.as_str());
+                prop_assert!(!is_scientific(&text));
+                let is_number = text.len() >= 18 && digits_in(&text) == text.len();
+                prop_assert!(!is_number || digits_in(&text[15..].replace('0', "")) > 0);
+            }
+        }
     }
 }

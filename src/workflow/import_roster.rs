@@ -146,14 +146,16 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
         let rejects = roster_import::given_back(&mut step.tx, &step.agency, import_no).await?;
         return Ok(Imported { already: Some(already), rejects, ..Imported::default() });
     }
-    let (table, read) = read(office, &mut step, &scheme, &input).await?;
+    let table = table_of(&input)?;
+    let read = read(office, &mut step, &scheme, &table, &input).await?;
     let plan = Plan::of(&scheme, &read.roster, read.known(), input.first, office.current_period());
-    let mut imported = judged(table, &read, &plan, &input).map_err(|rejected| *rejected)?;
+    let mut imported = judged(&table, &read, &plan, &input).map_err(|rejected| *rejected)?;
     check_people_limit(&scheme, &plan, &read.in_force)?;
     if input.dry_run {
         return Ok(imported);
     }
-    kept_file::keep(&mut step.tx, &step.agency, input.file_name, input.bytes.to_vec(), step.event_no).await?;
+    let bytes = input.bytes.to_vec();
+    kept_file::keep_under(&mut step.tx, &step.agency, &digest, input.file_name, bytes, step.event_no).await?;
     let differs = imported.new + imported.changed > 0;
     // The first roster differs from nothing: what it brings is seen by the reviewer of the first run.
     if scheme.second_person.rosters && differs && !read.in_force.is_empty() {
@@ -212,9 +214,10 @@ pub(super) async fn accepted(
         accept_good: request.accept_good,
         dry_run: false,
     };
-    let (table, read) = read(office, step, &scheme, &input).await.map_err(|rejected| rejected.failure)?;
+    let table = table_of(&input)?;
+    let read = read(office, step, &scheme, &table, &input).await.map_err(|rejected| rejected.failure)?;
     let plan = Plan::of(&scheme, &read.roster, read.known(), input.first, office.current_period());
-    let mut imported = judged(table, &read, &plan, &input).map_err(|rejected| rejected.failure)?;
+    let mut imported = judged(&table, &read, &plan, &input).map_err(|rejected| rejected.failure)?;
     check_people_limit(&scheme, &plan, &read.in_force)?;
     let file = (request.file_name.as_str(), request.digest.as_str());
     store(step, &scheme, &plan, &read.people, &mut imported, file, (by, Some(second))).await?;
@@ -261,11 +264,12 @@ pub(super) async fn enrol_one(
         let reasons: Vec<String> = rejected.failure.findings.iter().map(RowFinding::without_row).collect();
         Failure::refused("ENROL", format!("新增: {}", reasons.join("；")))
     };
-    let (table, read) = read(office, step, &scheme, &input).await.map_err(refused)?;
+    let table = table_of(&input).map_err(|failure| refused(failure.into()))?;
+    let read = read(office, step, &scheme, &table, &input).await.map_err(refused)?;
     let plan = Plan::of(&scheme, &read.roster, read.known(), None, office.current_period());
-    judged(table, &read, &plan, &input).map_err(|rejected| refused(*rejected))?;
+    judged(&table, &read, &plan, &input).map_err(|rejected| refused(*rejected))?;
     let [row] = plan.new.as_slice() else {
-        let name = read.roster.rows.first().map_or("", |row| row.name.as_str());
+        let name = read.roster.rows.first().map_or("", |row| &*row.name);
         return Err(Failure::refused("ALREADY_ENROLLED", format!("{name} 已在项目 {code} 的名册中"))
             .hint("停发后重新享受时，撤销停发（change undo）；资料变更用相应的变更"));
     };
@@ -278,7 +282,7 @@ pub(super) async fn enrol_one(
     let event = NewEvent {
         reason: change.reason.clone(),
         evidence: change.evidence.clone(),
-        new_value: row.account.whole(),
+        new_value: row.account().whole(),
         ..NewEvent::new(EventKind::Account)
     };
     let mark = ChangeMark { by, on: step.on, event_no: step.event_no, accepted_by: second };
@@ -286,7 +290,7 @@ pub(super) async fn enrol_one(
     Ok(Changed {
         scheme: code.to_string(),
         enrolment_no,
-        name: row.name.clone(),
+        name: row.name.to_string(),
         citizen_number: row.citizen_number.masked(),
         event: Some(seq_no),
         what: format!("新增，自 {} 起", row.first.max(scheme.first)),
@@ -297,14 +301,14 @@ pub(super) async fn enrol_one(
 }
 
 /// A roster file, beside what is in force.
-struct ReadRoster {
-    roster: Roster,
+struct ReadRoster<'t> {
+    roster: Roster<'t>,
     people: HashMap<String, (i64, String)>,
     in_force: Vec<Enrolment>,
     facts: Facts,
 }
 
-impl ReadRoster {
+impl ReadRoster<'_> {
     fn known(&self) -> (&[Enrolment], &Facts) {
         (&self.in_force, &self.facts)
     }
@@ -318,33 +322,40 @@ impl Imported {
     }
 }
 
-async fn read(
-    office: &Office,
+fn table_of<'t>(input: &ImportRoster<'t>) -> Result<Table<'t>, Failure> {
+    read_table(input.file_name, input.bytes, input.charset)
+        .map_err(|e| Failure::input(e.code(), format!("{}: {e}", input.file_name)))
+}
+
+async fn read<'t>(
+    office: &'t Office,
     step: &mut Step,
-    scheme: &Scheme,
+    scheme: &'t Scheme,
+    table: &'t Table<'_>,
     input: &ImportRoster<'_>,
-) -> Result<(Table, ReadRoster), Rejected> {
-    let table = read_table(input.file_name, input.bytes, input.charset)
-        .map_err(|e| Failure::input(e.code(), format!("{}: {e}", input.file_name)))?;
+) -> Result<ReadRoster<'t>, Rejected> {
     let first = input.first.unwrap_or(scheme.first);
-    let bar = step.progress.begin("核对名册", Some(table.rows.len()), "行");
+    let bar = step.progress.begin("核对名册", Some(table.row_count()), "行");
     let context = RosterContext { scheme, banks: &office.banks, today: step.on, first, bar: &bar };
-    let mut roster = parse_roster(&table, &context);
+    let mut roster = parse_roster(table, &context);
     drop(bar);
     let _bar = step.progress.begin("与库中名册比较", None, "人");
     let people = enrolment::people(&mut step.tx, &step.agency).await?;
     let (in_force, facts) = enrolment::of_scheme_with_facts(&mut step.tx, &step.agency, &scheme.code).await?;
-    let accounts = enrolment::accounts(&mut step.tx, &step.agency).await?;
-    check_against_database(&mut roster, &people, &accounts);
-    Ok((table, ReadRoster { roster, people, in_force, facts }))
+    // Where nobody is known yet, nobody can be contradicted.
+    if !people.is_empty() {
+        let accounts = enrolment::accounts(&mut step.tx, &step.agency).await?;
+        check_against_database(&mut roster, &people, &accounts);
+    }
+    Ok(ReadRoster { roster, people, in_force, facts })
 }
 
 /// What the import does, when it may: without any error, or without errors of more than some rows where the good
 /// ones are asked for. Of two rows that cannot both be right the later one is the bad one, since the earlier one
 /// stood alone when it was read; it is told, so that a clerk looks at both.
 fn judged(
-    table: Table,
-    read: &ReadRoster,
+    table: &Table,
+    read: &ReadRoster<'_>,
     plan: &Plan<'_>,
     input: &ImportRoster<'_>,
 ) -> Result<Imported, Box<Rejected>> {
@@ -356,15 +367,14 @@ fn judged(
     if bad.is_empty() {
         return Ok(Imported { findings, ..plan.summary(roster, &read.in_force) });
     }
-    let of_people: HashSet<usize> =
-        roster.rows.iter().map(|row| row.row).chain(roster.refused.keys().copied()).collect();
+    let is_of_person = |row: &usize| {
+        roster.refused.contains_key(row) || roster.rows.binary_search_by_key(row, |read| read.row).is_ok()
+    };
     let good = plan.new.len() + plan.changed.len() + plan.unchanged;
-    if !input.accept_good || !bad.is_subset(&of_people) || good == 0 {
-        return Err(Box::new(rejected(&table, roster, findings, input)));
+    if !input.accept_good || !bad.iter().all(is_of_person) || good == 0 {
+        return Err(Box::new(rejected(table, roster, findings, input)));
     }
-    let Table { name, kind, mut rows } = table;
-    rows.retain(|row| row.number <= roster.header_row || bad.contains(&row.number));
-    let refused = Table { name, kind, rows };
+    let refused = table.only(|row| row <= roster.header_row || bad.contains(&row));
     let rejects = with_reasons(&refused, roster, &findings);
     let summary = plan.summary(roster, &read.in_force);
     Ok(Imported { findings, rejected: bad.len(), rejects, ..summary })
@@ -373,7 +383,7 @@ fn judged(
 fn check_people_limit(scheme: &Scheme, plan: &Plan<'_>, in_force: &[Enrolment]) -> Result<(), Failure> {
     let Some(most) = scheme.max_people else { return Ok(()) };
     let now = in_force.iter().filter(|e| e.entitlement.last.is_none()).count();
-    let then = count(now + plan.new.iter().filter(|row| row.last.is_none() && row.stop.is_none()).count());
+    let then = count(now + plan.new.iter().filter(|row| row.last.is_none() && row.more().stop.is_none()).count());
     if then <= most || plan.new.is_empty() {
         return Ok(());
     }
@@ -423,7 +433,7 @@ async fn store(
 /// What only the database can tell: another name under the same number, an account in use by
 /// another person.
 fn check_against_database(
-    roster: &mut Roster,
+    roster: &mut Roster<'_>,
     people: &HashMap<String, (i64, String)>,
     accounts: &[(String, i64, String)],
 ) {
@@ -448,14 +458,14 @@ fn check_against_database(
             });
         }
         let person = known.map(|(no, _)| *no);
-        let others = owners.get(row.account.number.as_str()).is_some_and(|o| o.iter().any(|p| Some(*p) != person));
+        let others = owners.get(row.account_number.as_str()).is_some_and(|o| o.iter().any(|p| Some(*p) != person));
         if others {
-            let stated = !row.holder_relation.is_empty();
+            let stated = !row.more().holder_relation.is_empty();
             findings.push(RowFinding {
                 row: row.row,
                 column: "银行账号".into(),
                 code: "ACCOUNT_IN_USE",
-                found: format!("{} 已是库中另一人的账号", row.account.number),
+                found: format!("{} 已是库中另一人的账号", row.account_number),
                 expected: "本人账户".into(),
                 severity: if stated { Severity::Warning } else { Severity::Error },
                 hint: "确需使用他人账户时，在“户名关系”列写明关系".into(),
@@ -463,9 +473,11 @@ fn check_against_database(
         }
     }
     let bad: HashSet<usize> = findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.row).collect();
-    let numbers = |r: &RosterRow| vec![r.citizen_number.as_str().to_string(), r.account.number.as_str().to_string()];
-    roster.refused.extend(roster.rows.iter().filter(|r| bad.contains(&r.row)).map(|r| (r.row, numbers(r))));
-    roster.rows.retain(|r| !bad.contains(&r.row));
+    if !bad.is_empty() {
+        let numbers = |r: &RosterRow| vec![r.citizen_number.as_str().into(), r.account_number.as_str().into()];
+        roster.refused.extend(roster.rows.iter().filter(|r| bad.contains(&r.row)).map(|r| (r.row, numbers(r))));
+        roster.rows.retain(|r| !bad.contains(&r.row));
+    }
     roster.findings.extend(findings);
     roster.findings.sort_by_key(|f| f.row);
 }

@@ -26,8 +26,8 @@ use crate::storage::{counter, roll};
 
 /// What must be stored so that the roster in force becomes the file's.
 pub(super) struct Plan<'a> {
-    pub new: Vec<&'a RosterRow>,
-    pub changed: Vec<(&'a RosterRow, &'a Enrolment, Vec<Difference>)>,
+    pub new: Vec<&'a RosterRow<'a>>,
+    pub changed: Vec<(&'a RosterRow<'a>, &'a Enrolment, Vec<Difference>)>,
     pub unchanged: usize,
     /// What the file says against registered facts: an error where both cannot be true, and then the row is in
     /// none of the lists.
@@ -55,7 +55,7 @@ pub(super) enum Difference {
 impl<'a> Plan<'a> {
     pub fn of(
         scheme: &Scheme,
-        roster: &'a Roster,
+        roster: &'a Roster<'a>,
         (in_force, facts): (&'a [Enrolment], &'a Facts),
         as_of: Option<Period>,
         now: Period,
@@ -96,7 +96,7 @@ impl<'a> Plan<'a> {
             let told = finding(row, column, refusal.code, refusal.message, Severity::Error, &refusal.hint);
             Box::new(told)
         };
-        if let Some(stop) = row.stop {
+        if let Some(stop) = row.more().stop {
             let is_known = found.in_force().any(|(_, fact)| {
                 matches!(fact, Fact::Stopped { on: Some(on), reason, .. }
                     if *on == stop.on && stop.reason.is_none_or(|said| said == *reason))
@@ -106,7 +106,7 @@ impl<'a> Plan<'a> {
                 ends.push(Difference::Stopped(planned.map_err(|refusal| refused("待遇终止日期", refusal))?));
             }
         }
-        if let Some(suspension) = &row.suspension {
+        if let Some(suspension) = &row.more().suspension {
             let cause = suspension.cause();
             let is_known = found.in_force().any(|(_, fact)| {
                 matches!(fact, Fact::Suspended { from, cause: known }
@@ -134,7 +134,7 @@ impl<'a> Plan<'a> {
         let mut warn = |column, code, found, hint| {
             self.findings.push(finding(row, column, code, found, Severity::Warning, hint));
         };
-        let says_last = row.last.is_some() && row.stop.is_none() && row.last != entitlement.last;
+        let says_last = row.last.is_some() && row.more().stop.is_none() && row.last != entitlement.last;
         let says_paid = row.status == Some(Status::Paid) && entitlement.last.is_some_and(|last| last < self.now);
         if is_stopped_otherwise(enrolment) && (says_last || says_paid) {
             let reason = entitlement.stop_reason.map_or("", StopReason::title);
@@ -172,7 +172,7 @@ impl<'a> Plan<'a> {
             differences.iter().map(|difference| {
                 let (field, old, new) = difference.words(row, enrolment);
                 let citizen_number = row.citizen_number.masked();
-                Told { row: row.row, citizen_number, name: row.name.clone(), field, old, new }
+                Told { row: row.row, citizen_number, name: row.name.to_string(), field, old, new }
             })
         });
         Imported {
@@ -211,10 +211,10 @@ impl<'a> Plan<'a> {
                 no,
                 beneficiary_no: person.map_or(no, |person| person.beneficiary_no),
                 citizen_number: row.citizen_number.as_str(),
-                name: person.map_or(&row.name, |person| &person.name),
-                bank_code: &row.account.bank_code,
-                account_number: row.account.number.as_str(),
-                account_holder: &row.account.holder,
+                name: person.map_or(&*row.name, |person| &person.name),
+                bank_code: row.account().bank_code,
+                account_number: row.account_number.as_str(),
+                account_holder: row.account().holder,
                 category: &row.category,
                 first: row.first,
                 first_day: row.first_day,
@@ -222,17 +222,18 @@ impl<'a> Plan<'a> {
                 amount: row.amount.map(|monthly| (self.as_of.unwrap_or(scheme.first.max(row.first)), monthly)),
                 certified_on: row.certified_on,
                 retired_on: person.map_or(row.retired_on, |person| person.retired_on),
-                holder_relation: &row.holder_relation,
-                former_unit: person.map_or(&row.former_unit, |person| &person.former_unit),
-                phone: person.map_or(&row.phone, |person| &person.phone),
+                holder_relation: &row.more().holder_relation,
+                former_unit: person.map_or(&*row.more().former_unit, |person| &person.former_unit),
+                phone: person.map_or(&*row.more().phone, |person| &person.phone),
             }
         });
         roll::insert(&mut step.tx, &step.agency, &scheme.code, new, import_no, mark).await?;
         drop(bar);
         let because = |row: &RosterRow, event: NewEvent| {
             // The file's own words, where it has some.
-            let words = row.suspension.as_ref().filter(|s| event.kind == EventKind::Suspended && !s.reason.is_empty());
-            let reason = words.map_or(reason, |suspension| &suspension.reason);
+            let words =
+                row.more().suspension.as_ref().filter(|s| event.kind == EventKind::Suspended && !s.reason.is_empty());
+            let reason = words.map_or(reason, |suspension| &*suspension.reason);
             NewEvent { reason: reason.into(), evidence: evidence.into(), ..event }
         };
         let mut events: Vec<(i64, i64, NewEvent)> = Vec::new();
@@ -252,7 +253,7 @@ impl<'a> Plan<'a> {
         enrolment::mark_all_changed(&mut step.tx, &step.agency, &changed, mark.event_no).await?;
         for (row, enrolment, differences) in &self.changed {
             if differences.iter().any(|d| matches!(d, Difference::Account)) {
-                let (account, relation) = (&row.account, &row.holder_relation);
+                let (account, relation) = (&row.account().kept(), &row.more().holder_relation);
                 enrolment::set_account(&mut step.tx, &step.agency, enrolment.no, account, relation, mark).await?;
                 clear_answered_holds(step, enrolment.beneficiary_no, "账户已由名册变更").await?;
             }
@@ -270,11 +271,11 @@ impl<'a> Plan<'a> {
     fn differences(&self, scheme: &Scheme, row: &RosterRow, enrolment: &Enrolment) -> Vec<Difference> {
         let entitlement = &enrolment.entitlement;
         let mut found = Vec::new();
-        if row.account != enrolment.account {
+        if row.account() != enrolment.account.lent() {
             found.push(Difference::Account);
         }
         let category = self.as_of.map_or_else(|| entitlement.last_category(), |as_of| entitlement.category(as_of));
-        if row.category != category {
+        if *row.category != *category {
             found.push(Difference::Category);
         }
         let now = monthly(scheme, entitlement, self.amounts_as_of);
@@ -290,7 +291,7 @@ impl<'a> Plan<'a> {
         }
         // A roster without a last month does not undo a stop, and one with another month does not
         // overrule a death or other stop that was registered: that needs its own change.
-        let says_last = row.last.is_some() && row.stop.is_none();
+        let says_last = row.last.is_some() && row.more().stop.is_none();
         if says_last && row.last != entitlement.last && !is_stopped_otherwise(enrolment) {
             found.push(Difference::LastMonth);
         }
@@ -305,11 +306,13 @@ impl<'a> Plan<'a> {
         let event = |kind| NewEvent { old_value, new_value, ..NewEvent::new(kind) };
         match difference {
             // A history with a masked account could not tell later where the money went.
-            Difference::Account => {
-                NewEvent { old_value: old.account.whole(), new_value: row.account.whole(), ..event(EventKind::Account) }
-            }
+            Difference::Account => NewEvent {
+                old_value: old.account.whole(),
+                new_value: row.account().whole(),
+                ..event(EventKind::Account)
+            },
             Difference::Category => {
-                NewEvent { period: self.as_of, new_value: row.category.clone(), ..event(EventKind::Category) }
+                NewEvent { period: self.as_of, new_value: row.category.to_string(), ..event(EventKind::Category) }
             }
             Difference::Amount(_) => {
                 NewEvent { period: Some(self.amounts_as_of), amount: row.amount, ..event(EventKind::Amount) }
@@ -328,8 +331,8 @@ impl<'a> Plan<'a> {
 
 /// What the row of someone new says of an end and of a suspension.
 fn first_events(scheme: &Scheme, row: &RosterRow) -> Vec<NewEvent> {
-    let stop = row.stop.map(|stop| stopped(scheme, stop.reason_or_other(), stop.on, None));
-    let suspension = row.suspension.as_ref().map(|suspension| {
+    let stop = row.more().stop.map(|stop| stopped(scheme, stop.reason_or_other(), stop.on, None));
+    let suspension = row.more().suspension.as_ref().map(|suspension| {
         change_enrolment::suspended(suspension.cause().unwrap_or(SuspensionCause::Other), suspension.from)
     });
     stop.into_iter().chain(suspension).collect()
@@ -362,9 +365,9 @@ fn is_stopped_otherwise(enrolment: &Enrolment) -> bool {
 impl Difference {
     fn words(&self, row: &RosterRow, enrolment: &Enrolment) -> (&'static str, String, String) {
         match self {
-            Difference::Account => ("账户", enrolment.account.masked(), row.account.masked()),
+            Difference::Account => ("账户", enrolment.account.masked(), row.account().masked()),
             Difference::Category => {
-                ("人员类别", enrolment.entitlement.last_category().to_string(), row.category.clone())
+                ("人员类别", enrolment.entitlement.last_category().to_string(), row.category.to_string())
             }
             Difference::Amount(now) => {
                 ("月待遇", now.to_string(), row.amount.map_or_else(String::new, |m| m.to_string()))

@@ -3,13 +3,17 @@
 //! separator of names. Whether a roster with faults may be imported is not decided here.
 
 mod columns;
+mod seen;
 mod template;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{Months, NaiveDate};
 
 use self::columns::{COMMON, Column, required, titles};
+use self::seen::{Refused, Seen};
 pub use self::template::template;
 pub use super::list::REASON_TITLE;
 use super::list::{Line, ListReader, digits_in, masked, quoted};
@@ -17,7 +21,7 @@ use super::table::{Cell, Header, Row, Table};
 use crate::domain::bank::{Bank, BankBook};
 use crate::domain::bank_account::AccountNumber;
 use crate::domain::citizen_number::CitizenNumber;
-use crate::domain::enrolment::{Account, StopReason, SuspensionCause};
+use crate::domain::enrolment::{AccountRef, StopReason, SuspensionCause};
 use crate::domain::finding::{RowFinding, Severity};
 use crate::domain::money::Money;
 use crate::domain::period::{Period, parse_date};
@@ -26,36 +30,39 @@ use crate::domain::scheme::{AmountRule, Payees, Scheme, StartMonth};
 use crate::domain::text::{folded, without_blanks};
 use crate::progress::Bar;
 
+/// Rows between two words to whoever waits: asking the time for each row would take a tenth of the whole.
+const ROWS_TOLD: usize = 1000;
+
 /// What a row is judged by.
 #[derive(Debug, Clone, Copy)]
-pub struct RosterContext<'a> {
+pub struct RosterContext<'t, 'b> {
     /// The scheme that pays.
-    pub scheme: &'a Scheme,
+    pub scheme: &'t Scheme,
     /// The banks of the office.
-    pub banks: &'a BankBook,
+    pub banks: &'t BankBook,
     /// Day of the check, for birth dates.
     pub today: NaiveDate,
     /// First month owed, when the file has no such column.
     pub first: Period,
     /// Counts the rows that were read.
-    pub bar: &'a Bar,
+    pub bar: &'b Bar,
 }
 
-/// One person or unit of a roster; every field passed its checks.
+/// One person or unit of a roster; every field passed its checks. Texts are pieces of the file where it has them so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RosterRow {
+pub struct RosterRow<'t> {
     /// Row of the file.
     pub row: usize,
     /// 公民身份号码, of a unit 统一社会信用代码.
     pub citizen_number: CitizenNumber,
     /// 姓名.
-    pub name: String,
+    pub name: Cow<'t, str>,
+    /// Where the account is.
+    pub bank: &'t Bank,
     /// Where the money goes.
-    pub account: Account,
-    /// 户名关系: why the account is another person's; empty when it is not.
-    pub holder_relation: String,
+    pub account_number: AccountNumber,
     /// 人员类别; empty when the scheme knows only one, any text where amounts are individual.
-    pub category: String,
+    pub category: Arc<str>,
     /// The person's own monthly amount, above nothing; only in schemes of individual amounts.
     pub amount: Option<Money>,
     /// First month owed.
@@ -66,20 +73,58 @@ pub struct RosterRow {
     pub last: Option<Period>,
     /// 发放状态; nothing said when blank.
     pub status: Option<Status>,
-    /// The day on which the entitlement ended or will end.
-    pub stop: Option<Stop>,
-    /// Suspended from a month on.
-    pub suspension: Option<Suspension>,
-    /// 原工作单位.
-    pub former_unit: String,
     /// 退休日期.
     pub retired_on: Option<NaiveDate>,
     /// 最近认证日期; only in schemes with certification.
     pub certified_on: Option<NaiveDate>,
+    /// Nothing where all of it is blank.
+    more: Option<Box<More<'t>>>,
+}
+
+/// What most rows do not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct More<'t> {
+    /// 户名, where it is another text than the name.
+    holder: Option<Cow<'t, str>>,
+    /// 户名关系: why the account is another person's; empty when it is not.
+    pub holder_relation: Cow<'t, str>,
+    /// The day on which the entitlement ended or will end.
+    pub stop: Option<Stop>,
+    /// Suspended from a month on.
+    pub suspension: Option<Suspension<'t>>,
+    /// 原工作单位.
+    pub former_unit: Cow<'t, str>,
     /// 联系电话.
-    pub phone: String,
+    pub phone: Cow<'t, str>,
     /// 备注.
-    pub note: String,
+    pub note: Cow<'t, str>,
+}
+
+impl More<'_> {
+    const NOTHING: &'static More<'static> = &More {
+        holder: None,
+        holder_relation: Cow::Borrowed(""),
+        stop: None,
+        suspension: None,
+        former_unit: Cow::Borrowed(""),
+        phone: Cow::Borrowed(""),
+        note: Cow::Borrowed(""),
+    };
+}
+
+impl<'t> RosterRow<'t> {
+    /// What most rows do not say.
+    #[must_use]
+    pub fn more(&self) -> &More<'t> {
+        self.more.as_deref().unwrap_or(More::NOTHING)
+    }
+
+    /// Where the money goes.
+    #[must_use]
+    pub fn account(&self) -> AccountRef<'_> {
+        let holder = self.more().holder.as_deref().unwrap_or(&self.name);
+        AccountRef { bank_code: &self.bank.code, number: &self.account_number, holder }
+    }
 }
 
 /// 发放状态: what a roster says of someone as things are now.
@@ -112,14 +157,14 @@ impl Stop {
 
 /// 暂停起始月, 暂停原因.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suspension {
+pub struct Suspension<'t> {
     /// First month suspended.
     pub from: Period,
     /// Why in the file's own words; may be empty.
-    pub reason: String,
+    pub reason: Cow<'t, str>,
 }
 
-impl Suspension {
+impl Suspension<'_> {
     /// The kind of suspension that the words tell; `None` without any.
     #[must_use]
     pub fn cause(&self) -> Option<SuspensionCause> {
@@ -129,9 +174,9 @@ impl Suspension {
 
 /// What was read of a roster: people without any error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Roster {
+pub struct Roster<'t> {
     /// The rows that can be used, in the order of the file.
-    pub rows: Vec<RosterRow>,
+    pub rows: Vec<RosterRow<'t>>,
     /// Rows with a person, usable or not.
     pub data_rows: usize,
     /// Everything found, in the order of the file.
@@ -147,58 +192,66 @@ pub struct Roster {
 
 /// Reads a roster. Every row gets all its checks; the same table gives the same findings.
 #[must_use]
-pub fn parse_roster(table: &Table, context: &RosterContext) -> Roster {
+pub fn parse_roster<'t>(table: &'t Table, context: &RosterContext<'t, '_>) -> Roster<'t> {
     let titles = titles(context.scheme);
     let header = Header::find(table, &titles);
     let mut list = ListReader::new(&titles, &header, COMMON, Severity::Error);
     list.payees = Some(context.scheme.payees);
-    let most = table.rows.len();
-    let (people, accounts) = (HashMap::with_capacity(most), HashMap::with_capacity(most));
-    let refused = HashMap::new();
-    let mut reader = Reader { context, list, people, accounts, refused, monthly_sum: Some(Money::ZERO) };
+    let mut reader = Reader {
+        context,
+        list,
+        seen: Seen::with_capacity(table.row_count()),
+        known_categories: context.scheme.categories(),
+        categories: HashSet::new(),
+        banks: HashMap::new(),
+        monthly_sum: Some(Money::ZERO),
+    };
     let reason = header.known.iter().find(|(_, _, title)| title == REASON_TITLE).map(|(_, column, _)| *column);
     let mut is_given_back = reason.is_some();
     let mut data_rows = 0;
-    let mut rows = Vec::with_capacity(most);
     if reader.list.check_header(table, &required(context.scheme)) {
-        for (row, line) in reader.list.lines(table, &[Column::Number, Column::Account]) {
-            reader.list.begin(row);
-            context.bar.advance(1);
+        for row in table.rows() {
+            let Some(line) = reader.list.line(&row, &[Column::Number, Column::Account]) else { continue };
+            reader.list.begin(&row);
             match line {
-                Line::Total(rest) => reader.check_total(row, &rest, data_rows),
+                Line::Total(rest) => reader.check_total(&row, &rest, data_rows),
                 Line::Person { after } => {
                     data_rows += 1;
                     is_given_back &= reason.is_some_and(|column| !row.cell(column).is_blank());
                     reader.check_order(after);
-                    rows.extend(reader.person(row));
+                    reader.person(&row);
+                    if data_rows % ROWS_TOLD == 0 {
+                        context.bar.advance(ROWS_TOLD);
+                    }
                 }
             }
         }
         reader.list.check_data(data_rows);
     }
-    let Reader { list, refused, .. } = reader;
+    let Reader { list, seen, .. } = reader;
+    let (rows, refused) = seen.into_rows();
+    let whose = |refused: Refused| {
+        let numbers = [refused.number.map(|n| n.as_str().to_string()), refused.account.map(|n| n.as_str().to_string())];
+        (refused.row, numbers.into_iter().flatten().collect())
+    };
+    let refused = refused.into_iter().map(whose).collect();
     Roster { rows, data_rows, findings: list.findings, header_row: header.row, refused, is_given_back }
 }
 
-/// One account's users so far: its first row and person, and the first row without a 户名关系.
-struct AccountUse {
-    row: usize,
-    person: Option<CitizenNumber>,
-    unrelated_row: Option<usize>,
-}
-
-struct Reader<'a> {
-    context: &'a RosterContext<'a>,
+struct Reader<'a, 't> {
+    context: &'a RosterContext<'t, 'a>,
     list: ListReader<'a, Column>,
-    people: HashMap<CitizenNumber, usize>,
-    accounts: HashMap<AccountNumber, AccountUse>,
-    /// [`Roster::refused`].
-    refused: HashMap<usize, Vec<String>>,
+    seen: Seen<'t>,
+    known_categories: Vec<&'t str>,
+    /// Categories so far: few, of many people.
+    categories: HashSet<Arc<str>>,
+    /// The banks that texts so far mean.
+    banks: HashMap<Cow<'t, str>, &'t Bank>,
     /// Sum of the column of monthly amounts, `None` once one of them could not be read.
     monthly_sum: Option<Money>,
 }
 
-impl<'a> Reader<'a> {
+impl<'t> Reader<'_, 't> {
     fn check_order(&mut self, after: Option<usize>) {
         if let Some(total) = after {
             let found = format!("在第 {total} 行合计之后");
@@ -234,13 +287,14 @@ impl<'a> Reader<'a> {
         self.context.scheme.payees == Payees::Units
     }
 
-    fn person(&mut self, row: &Row) -> Option<RosterRow> {
+    fn person(&mut self, row: &Row<'t>) {
         let name = self.list.name(row, Column::Name);
         let bank = self.bank(row);
         let citizen_number = self.citizen_number(row, bank);
         let holder_relation = self.list.text(row, Column::Relation).unwrap_or_default();
-        let number = self.account(row, bank, citizen_number.as_ref(), !holder_relation.is_empty());
-        let holder = self.holder(row, name.as_deref(), !holder_relation.is_empty());
+        let is_related = !holder_relation.is_empty();
+        let account = self.account(row, bank, citizen_number.as_ref(), is_related);
+        let holder = self.holder(row, name.as_ref(), is_related);
         let category = self.category(row);
         let (first_day, first, last) = self.months(row);
         let amount = self.monthly(row);
@@ -251,43 +305,50 @@ impl<'a> Reader<'a> {
         }
         let retired_on = self.retired_on(row, citizen_number.as_ref());
         let certified_on = self.certified_on(row);
-        let [former_unit, phone, note] = [Column::FormerUnit, Column::Phone, Column::Note]
-            .map(|c| self.list.text(row, c).unwrap_or_default().into_owned());
+        let [former_unit, phone, note] =
+            [Column::FormerUnit, Column::Phone, Column::Note].map(|c| self.list.text(row, c).unwrap_or_default());
         let status = self.status(row);
         let stop = self.stop(row, status, first_day.or(first.map(Period::first_day)), last);
         let suspension = self.suspension(row, status);
-        if self.list.failed {
-            let numbers = [citizen_number.map(|n| n.as_str().to_string()), number.map(|n| n.as_str().to_string())];
-            self.refused.insert(row.number, numbers.into_iter().flatten().collect());
-            return None;
+        let whole = match (&citizen_number, name, bank, &account, holder, category, first) {
+            (Some(number), Some(name), Some(bank), Some(account), Some(holder), Some(category), Some(first)) => {
+                let holder = (holder != name).then_some(holder);
+                let more = More { holder, holder_relation, stop, suspension, former_unit, phone, note };
+                Some(RosterRow {
+                    row: row.number,
+                    citizen_number: number.clone(),
+                    name,
+                    bank,
+                    account_number: account.clone(),
+                    category,
+                    amount: amount.filter(|_| self.is_individual()),
+                    first,
+                    first_day,
+                    last,
+                    status,
+                    retired_on,
+                    certified_on,
+                    more: (more != *More::NOTHING).then(|| Box::new(more)),
+                })
+            }
+            _ => None,
+        };
+        match whole.filter(|_| !self.list.failed) {
+            Some(whole) => self.seen.take(whole),
+            None => self.seen.refuse(Refused { row: row.number, number: citizen_number, account, is_related }),
         }
-        Some(RosterRow {
-            row: row.number,
-            citizen_number: citizen_number?,
-            name: name?,
-            account: Account { bank_code: bank?.code.clone(), number: number?, holder: holder? },
-            holder_relation: holder_relation.into_owned(),
-            category: category?,
-            amount: amount.filter(|_| self.is_individual()),
-            first: first?,
-            first_day,
-            last,
-            status,
-            stop,
-            suspension,
-            former_unit,
-            retired_on,
-            certified_on,
-            phone,
-            note,
-        })
     }
 
-    fn bank(&mut self, row: &Row) -> Option<&'a Bank> {
+    fn bank(&mut self, row: &Row<'t>) -> Option<&'t Bank> {
         let text = self.list.text(row, Column::Bank)?;
+        if let Some(known) = self.banks.get(&text) {
+            return Some(known);
+        }
         let banks = self.context.banks;
         let bank = banks.find(&text).filter(|_| !text.is_empty());
-        if bank.is_none() {
+        if let Some(bank) = bank {
+            self.banks.insert(text, bank);
+        } else {
             let found = quoted(&text);
             let names = banks.banks.iter().map(|b| b.name.as_str()).collect::<Vec<_>>().join("、");
             self.list.fault(Column::Bank, "BANK_UNKNOWN", found, &names, "新的写法可加入银行的别名");
@@ -316,11 +377,9 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        if let Some(earlier) = self.people.get(&number) {
+        if let Some(earlier) = self.seen.person(&number) {
             let found = format!("{} 与第 {earlier} 行相同", number.masked());
             self.list.fault(Column::Number, "DUPLICATE_PERSON", found, "每个领取人一行", "删除重复的一行");
-        } else {
-            self.people.insert(number.clone(), row.number);
         }
         Some(number)
     }
@@ -365,31 +424,19 @@ impl<'a> Reader<'a> {
     }
 
     fn check_account_use(&mut self, account: &AccountNumber, person: Option<&CitizenNumber>, is_related: bool) {
-        let row = self.list.row;
-        let Some(earlier) = self.accounts.get_mut(account) else {
-            let unrelated_row = (!is_related).then_some(row);
-            self.accounts.insert(account.clone(), AccountUse { row, person: person.cloned(), unrelated_row });
+        let Some((other, is_without_relation)) = self.seen.account(self.list.row, account, person, is_related) else {
             return;
         };
-        if person.is_some() && earlier.person.as_ref() == person {
-            return; // One person twice is reported as that.
-        }
         // The owner of an account has no relation to state; a second such person is a fault.
-        let (severity, other) = match earlier.unrelated_row {
-            Some(other) if !is_related => (Severity::Error, other),
-            _ => (Severity::Warning, earlier.row),
-        };
-        if !is_related {
-            earlier.unrelated_row.get_or_insert(row);
-        }
+        let severity = if is_without_relation { Severity::Error } else { Severity::Warning };
         let found = format!("{} 与第 {other} 行是同一账号", account.masked());
         let hint = "核对账号；确由他人代领的，在“户名关系”列写明关系";
         self.list.report(severity, Some(Column::Account), "DUPLICATE_ACCOUNT", found, "一人一账号", hint);
     }
 
-    fn holder(&mut self, row: &Row, name: Option<&str>, is_related: bool) -> Option<String> {
+    fn holder(&mut self, row: &Row<'t>, name: Option<&Cow<'t, str>>, is_related: bool) -> Option<Cow<'t, str>> {
         if self.list.cell(row, Column::Holder).is_blank() {
-            return name.map(ToString::to_string);
+            return name.cloned();
         }
         let holder = self.list.name(row, Column::Holder)?;
         if let Some(name) = name
@@ -403,22 +450,30 @@ impl<'a> Reader<'a> {
         Some(holder)
     }
 
-    fn category(&mut self, row: &Row) -> Option<String> {
-        let known = self.context.scheme.categories();
-        if known == [""] {
-            return Some(String::new());
-        }
-        if self.is_individual() {
-            return Some(self.list.text(row, Column::Category)?.into_owned());
+    fn category(&mut self, row: &Row<'t>) -> Option<Arc<str>> {
+        if self.known_categories == [""] {
+            return Some(self.interned(""));
         }
         let text = self.list.text(row, Column::Category)?;
-        let text = without_blanks(&text);
-        if known.contains(&&*text) {
-            return Some(text.into_owned());
+        if self.is_individual() {
+            return Some(self.interned(&text));
         }
-        let found = quoted(&text);
-        self.list.fault(Column::Category, "CATEGORY_UNKNOWN", found, &known.join("、"), "按补贴项目的人员类别填写");
+        let text = without_blanks(&text);
+        if self.known_categories.contains(&&*text) {
+            return Some(self.interned(&text));
+        }
+        let (found, expected) = (quoted(&text), self.known_categories.join("、"));
+        self.list.fault(Column::Category, "CATEGORY_UNKNOWN", found, &expected, "按补贴项目的人员类别填写");
         None
+    }
+
+    fn interned(&mut self, category: &str) -> Arc<str> {
+        if let Some(known) = self.categories.get(category) {
+            return known.clone();
+        }
+        let new: Arc<str> = category.into();
+        self.categories.insert(new.clone());
+        new
     }
 
     /// First day where one is given, first month, last month.
@@ -513,7 +568,7 @@ impl<'a> Reader<'a> {
         reason
     }
 
-    fn suspension(&mut self, row: &Row, status: Option<Status>) -> Option<Suspension> {
+    fn suspension(&mut self, row: &Row<'t>, status: Option<Status>) -> Option<Suspension<'t>> {
         let has_reason = !self.list.cell(row, Column::SuspensionCause).is_blank();
         if self.list.cell(row, Column::SuspendedFrom).is_blank() {
             if has_reason || status == Some(Status::Suspended) {
@@ -534,7 +589,7 @@ impl<'a> Reader<'a> {
             let found = format!("正常，而自 {from} 起暂停");
             self.list.fault(Column::Status, "STATUS_DIFFERS", found, "暂停", "已恢复的，清空暂停起始月和暂停原因");
         }
-        Some(Suspension { from, reason: reason.into_owned() })
+        Some(Suspension { from, reason })
     }
 
     /// A month is the first one owed; a day is that of the entitlement, which may be owed from the next month.
@@ -634,8 +689,9 @@ impl<'a> Reader<'a> {
 
     fn retired_on(&mut self, row: &Row, person: Option<&CitizenNumber>) -> Option<NaiveDate> {
         let limit = self.context.scheme.retired_by;
-        let forty_before = limit.and_then(|day| day.checked_sub_months(Months::new(40 * 12)));
-        if let (Some(limit), Some(latest), Some(born)) = (limit, forty_before, person.and_then(CitizenNumber::born_on))
+        if let Some(limit) = limit
+            && let Some(latest) = limit.checked_sub_months(Months::new(40 * 12))
+            && let Some(born) = person.and_then(CitizenNumber::born_on)
             && born > latest
         {
             let found = format!("出生于 {born}，到 {limit} 不满 40 岁");

@@ -255,8 +255,8 @@ fn normal(claim: Claim, is_fen: bool) -> Result<Claim, ReadError> {
 
 fn workbook(name: &str, bytes: &[u8]) -> Result<Vec<Line<'static>>, ReadError> {
     let table = read_table(name, bytes, None).map_err(ReadError::Workbook)?;
-    let mut lines = Vec::with_capacity(table.rows.len());
-    for row in &table.rows {
+    let mut lines = Vec::with_capacity(table.row_count());
+    for row in table.rows() {
         // Lines of the head may be blank, and then the workbook does not hold them.
         while lines.len() + 1 < row.number.min(MOST_HEAD_LINES) {
             lines.push(Line { number: lines.len() + 1, cells: Vec::new(), text: Cow::default() });
