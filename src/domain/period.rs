@@ -3,6 +3,7 @@
 //! A period is neither the pay date nor the bank's entry date nor the accounting date.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use chrono::{Datelike, NaiveDate};
@@ -140,17 +141,18 @@ impl Period {
 
 /// Year, month and day of `2026-01` and `2026-01-31`, as nearly every date is written; `None` of any other text.
 fn plain_date(text: &str) -> Option<(i32, u32, Option<u32>)> {
-    let two = |a: u8, b: u8| {
-        (a.is_ascii_digit() && b.is_ascii_digit()).then(|| u32::from(a - b'0') * 10 + u32::from(b - b'0'))
+    let bytes = text.as_bytes();
+    let number = |place: Range<usize>| {
+        let add = |number, digit: &u8| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0'));
+        bytes[place].iter().try_fold(0, add)
     };
-    let (&[a, b, c, d, b'-', e, f], day) = text.as_bytes().split_first_chunk()? else { return None };
-    let year = i32::try_from(two(a, b)? * 100 + two(c, d)?).ok()?;
-    let day = match *day {
-        [] => None,
-        [b'-', g, h] => Some(two(g, h)?),
+    let has_day = match bytes {
+        [_, _, _, _, b'-', _, _] => false,
+        [_, _, _, _, b'-', _, _, b'-', _, _] => true,
         _ => return None,
     };
-    Some((year, two(e, f)?, day))
+    let day = if has_day { Some(number(8..10)?) } else { None };
+    Some((i32::try_from(number(0..4)?).ok()?, number(5..7)?, day))
 }
 
 fn day_fits(year: &str, month: &str, day: &str) -> bool {

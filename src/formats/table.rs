@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, Reader, SheetType, SheetVisible, Xls, XlsError, Xlsx, XlsxError, XlsxFormulaMetadata};
@@ -445,7 +446,7 @@ fn push_field<'t>(row: &mut Row<'t>, field: Cow<'t, str>) -> Result<(), TableErr
     }
     let cell = match field.as_bytes().first() {
         None => Cell::Empty,
-        Some(b'=' | b'\'' | b'\t') => marked(row, field),
+        Some(b'=' | b'\'' | b'\t') => marked(row, &field),
         Some(_) => Cell::Text(field),
     };
     row.cells.push(cell);
@@ -453,7 +454,7 @@ fn push_field<'t>(row: &mut Row<'t>, field: Cow<'t, str>) -> Result<(), TableErr
 }
 
 /// A field that begins with a mark of spreadsheets: guarded text, or a formula.
-fn marked<'t>(row: &mut Row<'t>, field: Cow<'t, str>) -> Cell<'t> {
+fn marked<'t>(row: &mut Row<'t>, field: &Cow<'t, str>) -> Cell<'t> {
     let guarded = |field: &str| {
         let quoted = field.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
         match quoted.filter(|inside| !inside.contains('"')) {
@@ -461,11 +462,11 @@ fn marked<'t>(row: &mut Row<'t>, field: Cow<'t, str>) -> Cell<'t> {
             None => field.starts_with(['\'', '\t']).then_some(1..field.len()),
         }
     };
-    let piece = |range: std::ops::Range<usize>| match &field {
+    let piece = |range: Range<usize>| match field {
         Cow::Borrowed(field) => Cow::Borrowed(&field[range]),
         Cow::Owned(field) => Cow::Owned(field[range].to_string()),
     };
-    if let Some(inside) = guarded(&field) {
+    if let Some(inside) = guarded(field) {
         row.guarded.push(row.cells.len());
         Cell::Text(piece(inside))
     } else {

@@ -39,29 +39,39 @@ struct Kept<'t> {
     refused: Vec<Refused>,
 }
 
-impl Kept<'_> {
-    fn find(&self, place: Place) -> Result<Option<&RosterRow<'_>>, Option<&Refused>> {
-        let index = (place.0 & !Place::REFUSED) as usize;
-        if place.0 & Place::REFUSED == 0 { Ok(self.rows.get(index)) } else { Err(self.refused.get(index)) }
+impl<'t> Kept<'t> {
+    fn good(&self, place: Place) -> Option<&RosterRow<'t>> {
+        self.rows.get(place.0 as usize)
+    }
+
+    fn bad(&self, place: Place) -> Option<&Refused> {
+        self.refused.get(place.0.checked_sub(Place::REFUSED)? as usize)
     }
 
     fn row(&self, place: Place) -> usize {
-        self.find(place).map_or_else(|refused| refused.map_or(0, |r| r.row), |row| row.map_or(0, |r| r.row))
+        let good = self.good(place).map(|row| row.row);
+        good.or_else(|| self.bad(place).map(|row| row.row)).unwrap_or_default()
     }
 
     fn number(&self, place: Place) -> Option<&CitizenNumber> {
-        self.find(place).map_or_else(|refused| refused?.number.as_ref(), |row| Some(&row?.citizen_number))
+        match self.good(place) {
+            Some(row) => Some(&row.citizen_number),
+            None => self.bad(place)?.number.as_ref(),
+        }
     }
 
     fn account(&self, place: Place) -> Option<&AccountNumber> {
-        self.find(place).map_or_else(|refused| refused?.account.as_ref(), |row| Some(&row?.account_number))
+        match self.good(place) {
+            Some(row) => Some(&row.account_number),
+            None => self.bad(place)?.account.as_ref(),
+        }
     }
 
     fn is_related(&self, place: Place) -> bool {
-        self.find(place).map_or_else(
-            |refused| refused.is_some_and(|r| r.is_related),
-            |row| row.is_some_and(|r| !r.more().holder_relation.is_empty()),
-        )
+        match self.good(place) {
+            Some(row) => !row.more().holder_relation.is_empty(),
+            None => self.bad(place).is_some_and(|row| row.is_related),
+        }
     }
 }
 
