@@ -181,13 +181,14 @@ impl<'a> FrozenLine<'a> {
     /// # Errors
     /// When it is none.
     pub fn read(line: &'a str) -> Result<FrozenLine<'a>, FrozenLineError> {
-        let mut fields = line.splitn(5, '\t');
-        let mut number = || fields.next()?.parse::<i64>().ok();
-        let line_no = number().ok_or_else(|| FrozenLineError("?".to_string()))?;
-        let (Some(enrolment_no), Some(amount), Some(offset)) = (number(), number(), number()) else {
-            return Err(FrozenLineError(line_no.to_string()));
+        let (line_no, rest) = number(line, Some(b'\t')).ok_or_else(|| FrozenLineError("?".to_string()))?;
+        let numbers = || {
+            let (enrolment_no, rest) = number(rest, Some(b'\t'))?;
+            let (amount, rest) = number(rest, Some(b'\t'))?;
+            let (offset, rest) = number(rest, Some(b'\t'))?;
+            Some((enrolment_no, amount, offset, rest))
         };
-        let rest = fields.next().ok_or_else(|| FrozenLineError(line_no.to_string()))?;
+        let (enrolment_no, amount, offset, rest) = numbers().ok_or_else(|| FrozenLineError(line_no.to_string()))?;
         Ok(FrozenLine { line_no, enrolment_no, amount: Money(amount), offset: Money(offset), text: line, rest })
     }
 
@@ -227,6 +228,16 @@ impl<'a> FrozenLine<'a> {
         is_whole.then_some(payee).ok_or_else(|| self.unreadable())
     }
 
+    /// Looks whether [`FrozenLine::payee`] could be read, without reading it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn has_payee(&self) -> Result<(), FrozenLineError> {
+        let tabs = self.rest.bytes().filter(|byte| *byte == b'\t').count();
+        let is_whole = tabs == 6 && number(self.rest, Some(b'\t')).is_some();
+        is_whole.then_some(()).ok_or_else(|| self.unreadable())
+    }
+
     /// The whole payment.
     ///
     /// # Errors
@@ -249,15 +260,34 @@ impl<'a> FrozenLine<'a> {
     }
 }
 
+/// The number at the beginning of a text, and what stands after the byte, or the text's end, that ends it. Years of payments are read with
+/// it, digit by digit; what has more digits than any amount is no number.
+fn number(text: &str, end: Option<u8>) -> Option<(i64, &str)> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text),
+    };
+    let mut value = 0_i64;
+    for (at, byte) in digits.bytes().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return if end == Some(byte) && at > 0 { Some((sign * value, digits.get(at + 1..)?)) } else { None };
+        }
+        if at == 18 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    (end.is_none() && !digits.is_empty()).then_some((sign * value, ""))
+}
+
 fn cover(text: &str) -> Option<Cover> {
-    let (month, amounts) = text.split_once('=')?;
-    let mut amounts = amounts.splitn(3, '/').map(|fen| fen.parse().map(Money).ok());
-    Some(Cover {
-        period: Period::from_number(month.parse().ok()?).ok()?,
-        amount: amounts.next()??,
-        claim: amounts.next()??,
-        covered_before: amounts.next()??,
-    })
+    let (month, rest) = number(text, Some(b'='))?;
+    let (amount, rest) = number(rest, Some(b'/'))?;
+    let (claim, rest) = number(rest, Some(b'/'))?;
+    let (covered_before, _) = number(rest, None)?;
+    let period = Period::from_number(month).ok()?;
+    Some(Cover { period, amount: Money(amount), claim: Money(claim), covered_before: Money(covered_before) })
 }
 
 /// SHA-256 over frozen payments with what each covers, and what is offset beside them, taken in as they are read.
@@ -265,6 +295,11 @@ fn cover(text: &str) -> Option<Cover> {
 pub struct FrozenDigest(Sha256);
 
 impl FrozenDigest {
+    /// Some payments, as they are stored, each with its line break.
+    pub fn lines(&mut self, text: &str) {
+        self.0.update(text.as_bytes());
+    }
+
     /// The next payment, as it is stored.
     pub fn line(&mut self, line: &FrozenLine<'_>) {
         self.0.update(line.text.as_bytes());

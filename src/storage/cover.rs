@@ -13,7 +13,7 @@ use crate::domain::baseline::Sent;
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, FrozenLine, PaymentState};
 use crate::domain::period::Period;
-use crate::domain::recovery::{Entry, RunKey, Stretch};
+use crate::domain::recovery::{RunKey, Stretch};
 use crate::domain::run::Run;
 use crate::values;
 
@@ -400,83 +400,4 @@ pub async fn sent_of_enrolment(tx: &mut Tx, agency: &str, enrolment_no: i64) -> 
     }
     found.sort_by_key(|s| (s.period, s.run.no));
     Ok(found)
-}
-
-/// A month whose effective cover cannot be.
-#[derive(Debug, Clone, Copy)]
-pub struct WronglyCovered {
-    /// Whose.
-    pub enrolment_no: i64,
-    /// The benefit month.
-    pub period: Period,
-    /// Effective cover.
-    pub covered: Money,
-    /// The most that was ever owed for it.
-    pub claim: Money,
-}
-
-/// What all payments of an agency say, in one reading.
-#[derive(Debug, Default)]
-pub struct Recount {
-    /// Covers there are.
-    pub covers: usize,
-    /// By enrolment and month: covered before recoveries, and the most that was ever owed. Without cancelled runs.
-    pub months: HashMap<(i64, Period), (Money, Money)>,
-    /// By month, run and state, in this order.
-    pub sums: Vec<MonthSum>,
-}
-
-/// Reads every payment of these runs.
-///
-/// # Errors
-/// As [`covered`].
-pub async fn recount(tx: &mut Tx, agency: &str, runs: &[Run]) -> Result<Recount, StorageError> {
-    let mut found = Recount::default();
-    for run in runs {
-        let mut of_run = SumsOfRun::new();
-        each_line(tx, agency, run, |line, state, _| {
-            for cover in covers(line) {
-                let cover = cover?;
-                found.covers += 1;
-                count(&mut of_run, &cover, state);
-                if state != PaymentState::Cancelled {
-                    let month = found.months.entry((line.enrolment_no, cover.period)).or_default();
-                    month.0 += if state.covers() { cover.amount } else { Money::ZERO };
-                    month.1 = month.1.max(cover.claim);
-                }
-            }
-            Ok(())
-        })
-        .await?;
-        found.sums.extend(of_run.into_iter().map(|key| month_sum(run, key)));
-    }
-    found.sums.sort_by_key(|s| (s.period, s.run_no, s.state.code()));
-    Ok(found)
-}
-
-impl Recount {
-    /// Months that are, with what recoveries did, covered by more than was ever owed, or by less than nothing.
-    pub fn wrongly_covered(&self, entries: &[Entry]) -> Vec<WronglyCovered> {
-        let mut moved: HashMap<(i64, Period), (Money, Money)> = HashMap::new();
-        for entry in entries.iter().filter(|e| e.recovers()) {
-            moved.entry((entry.enrolment_no, entry.period)).or_default().0 -= entry.amount;
-            if let Some(target) = entry.target {
-                let month = moved.entry((target.enrolment_no, target.period)).or_default();
-                month.0 += entry.amount;
-                month.1 = month.1.max(target.claim);
-            }
-        }
-        let untouched =
-            self.months.iter().filter(|(key, _)| !moved.contains_key(key)).map(|(key, month)| (*key, *month));
-        let touched = moved.iter().map(|(key, (more, claim))| {
-            let month = self.months.get(key).copied().unwrap_or_default();
-            (*key, (month.0 + *more, month.1.max(*claim)))
-        });
-        let wrong = untouched.chain(touched).filter(|(_, (covered, claim))| !(Money::ZERO..=*claim).contains(covered));
-        let mut wrong: Vec<WronglyCovered> = wrong
-            .map(|((enrolment_no, period), (covered, claim))| WronglyCovered { enrolment_no, period, covered, claim })
-            .collect();
-        wrong.sort_by_key(|w| (w.enrolment_no, w.period));
-        wrong
-    }
 }

@@ -72,6 +72,16 @@ impl Page {
         self.first_line_no..=self.last_line_no
     }
 
+    /// The smallest and the greatest enrolment on it.
+    pub fn enrolments(&self) -> RangeInclusive<i64> {
+        self.first_enrolment_no..=self.last_enrolment_no
+    }
+
+    /// Its payments as they are stored.
+    pub fn content(&self) -> &str {
+        &self.content
+    }
+
     /// How many lines it spans.
     pub fn span(&self) -> usize {
         usize::try_from(self.last_line_no - self.first_line_no + 1).unwrap_or_default()
@@ -82,10 +92,7 @@ impl Page {
     /// # Errors
     /// When one cannot be read, or is not within the bounds by which the page is found.
     pub fn lines(&self) -> Result<Vec<FrozenLine<'_>>, StorageError> {
-        let wrong = |problem: &dyn std::fmt::Display| {
-            let row = format!("{}-{} 第 {} 页", self.period, self.run_no, self.no);
-            StorageError::inconsistent("payment_page", row, problem)
-        };
+        let wrong = |problem: &dyn std::fmt::Display| self.wrong(problem);
         let lines: Result<Vec<FrozenLine<'_>>, _> = self.content.lines().map(FrozenLine::read).collect();
         let lines = lines.map_err(|e| wrong(&e))?;
         let fits = |l: &FrozenLine<'_>| {
@@ -96,6 +103,14 @@ impl Page {
             None => Ok(lines),
             Some(line) => Err(wrong(&format_args!("第 {} 笔不应在此页", line.line_no))),
         }
+    }
+}
+
+impl Page {
+    /// Something is wrong with it.
+    pub fn wrong(&self, problem: impl std::fmt::Display) -> StorageError {
+        let row = format!("{}-{} 第 {} 页", self.period, self.run_no, self.no);
+        StorageError::inconsistent("payment_page", row, problem)
     }
 }
 
@@ -297,6 +312,13 @@ impl Standing {
     pub fn file(&self, line_no: i64) -> Option<&PaymentFile> {
         let at = self.files.partition_point(|f| f.last_line_no < line_no);
         self.files.get(at).filter(|f| f.first_line_no <= line_no)
+    }
+
+    /// Lines that something was told of, in order.
+    pub fn told_lines(&self) -> Vec<i64> {
+        let mut lines: Vec<i64> = self.outcomes.keys().copied().collect();
+        lines.sort_unstable();
+        lines
     }
 
     /// Outcomes of a line, in order.
