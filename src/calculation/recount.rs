@@ -3,7 +3,7 @@
 //! Nearly everybody has one stretch of months with one amount, and that is all that is kept of them: memory grows with
 //! people and with what changes, not with months. What does not fit is kept as it is, so nothing is approximate.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::money::Money;
 use crate::domain::period::Period;
@@ -40,48 +40,46 @@ pub struct Recount {
     several: HashMap<i64, Vec<CoveredStretch>>,
 }
 
+/// Greater numbers have no place of their own: one that nobody gave must not cost the memory of all below it.
+const PLACES: usize = 20_000_000;
+
 impl Recount {
-    /// For enrolments up to a number; others may be counted too, at a greater price.
-    pub fn up_to(last_enrolment_no: i64) -> Recount {
-        let count = usize::try_from(last_enrolment_no).map_or(0, |last| last.saturating_add(1));
-        Recount { single: vec![None; count], several: HashMap::new() }
+    /// With room for about so many enrolments.
+    pub fn of_about(enrolments: usize) -> Recount {
+        let room = (enrolments + enrolments / 8).min(PLACES);
+        Recount { single: Vec::with_capacity(room), several: HashMap::new() }
     }
 
-    /// How many enrolments have a place by their number, from 0.
-    pub fn places(&self) -> usize {
-        self.single.len()
+    /// The place of an enrolment.
+    fn place(&mut self, enrolment_no: i64) -> Option<&mut Option<CoveredStretch>> {
+        let at = usize::try_from(enrolment_no).ok().filter(|at| *at < PLACES)?;
+        if at >= self.single.len() {
+            self.single.resize(at + 1, None);
+        }
+        self.single.get_mut(at)
     }
 
     /// Adds to the cover of a month; of what was owed for it the most counts.
     pub fn add(&mut self, enrolment_no: i64, month: Period, covered: Money, claim: Money) {
         let new = CoveredStretch::month(month, covered, claim);
-        let single = usize::try_from(enrolment_no).ok().and_then(|at| self.single.get_mut(at));
-        let Some(single) = single else {
+        let Some(place) = self.place(enrolment_no) else {
             insert(self.several.entry(enrolment_no).or_default(), new);
             return;
         };
-        match single {
-            Some(own) if own.goes_on_with(&new) => own.last = month,
-            Some(own) => {
-                let mut stretches = Vec::with_capacity(2);
-                stretches.push(*own);
-                insert(&mut stretches, new);
-                *single = only(&stretches);
-                if single.is_none() {
-                    self.several.insert(enrolment_no, stretches);
-                }
+        let mut stretches = match place {
+            Some(own) if own.goes_on_with(&new) => {
+                own.last = month;
+                return;
             }
-            None => match self.several.get_mut(&enrolment_no) {
-                None => *single = Some(new),
-                Some(stretches) => {
-                    insert(stretches, new);
-                    *single = only(stretches);
-                    if single.is_some() {
-                        self.several.remove(&enrolment_no);
-                    }
-                }
-            },
+            Some(own) => vec![*own],
+            None => self.several.remove(&enrolment_no).unwrap_or_default(),
+        };
+        insert(&mut stretches, new);
+        let only = if let [one] = stretches[..] { Some(one) } else { None };
+        if only.is_none() {
+            self.several.insert(enrolment_no, stretches);
         }
+        self.place(enrolment_no).into_iter().for_each(|place| *place = only);
     }
 
     /// The stretches of an enrolment in order of months; none for whom nothing was ever sent.
@@ -95,8 +93,7 @@ impl Recount {
 
     /// Leaves an enrolment out of what is still to be looked at.
     pub fn forget(&mut self, enrolment_no: i64) {
-        let single = usize::try_from(enrolment_no).ok().and_then(|at| self.single.get_mut(at));
-        if single.and_then(Option::take).is_none() {
+        if self.place(enrolment_no).and_then(Option::take).is_none() {
             self.several.remove(&enrolment_no);
         }
     }
@@ -111,8 +108,27 @@ impl Recount {
     }
 }
 
-fn only(stretches: &[CoveredStretch]) -> Option<CoveredStretch> {
-    if let [one] = stretches { Some(*one) } else { None }
+/// Numbers of enrolments, a bit each.
+#[derive(Debug, Default)]
+pub struct EnrolmentSet {
+    words: Vec<u64>,
+    others: HashSet<i64>,
+}
+
+impl EnrolmentSet {
+    /// Adds one; false when it is in already.
+    pub fn insert(&mut self, enrolment_no: i64) -> bool {
+        let Some(at) = usize::try_from(enrolment_no).ok().filter(|at| *at < PLACES) else {
+            return self.others.insert(enrolment_no);
+        };
+        if at / 64 >= self.words.len() {
+            self.words.resize(at / 64 + 1, 0);
+        }
+        let (word, bit) = (&mut self.words[at / 64], 1 << (at % 64));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
 }
 
 /// Adds a month to stretches: it lengthens one, stands between them, or parts the one that it lies in.
@@ -154,18 +170,20 @@ mod tests {
         /// Stretches say of every month what a plain sum says, however months come, and no two of them are one.
         #[test]
         fn stretches_are_the_plain_sums(
-            added in proptest::collection::vec((0_i64..5, 0_u32..9, -1_i64..3, -1_i64..3), 0..60),
+            added in proptest::collection::vec((0_usize..5, 0_u32..9, -1_i64..3, -1_i64..3), 0..60),
         ) {
             // Two of the five have no place of their own.
-            let mut recount = Recount::up_to(2);
+            const NUMBERS: [i64; 5] = [-1, 0, 1, 7, i64::MAX];
+            let mut recount = Recount::of_about(2);
             let mut plain: BTreeMap<i64, BTreeMap<Period, (Money, Money)>> = BTreeMap::new();
             for (no, at, covered, claim) in added {
+                let no = NUMBERS[no];
                 recount.add(no, month(at), Money(covered), Money(claim));
                 let sum = plain.entry(no).or_default().entry(month(at)).or_default();
                 *sum = (sum.0 + Money(covered), sum.1.max(Money(claim)));
             }
             prop_assert_eq!(recount.enrolments(), plain.keys().copied().collect::<Vec<_>>());
-            for no in 0..5 {
+            for no in NUMBERS {
                 let stretches = recount.of(no).to_vec();
                 let months: BTreeMap<Period, (Money, Money)> =
                     stretches.iter().flat_map(|s| s.first.through(s.last).map(|m| (m, (s.covered, s.claim)))).collect();
@@ -179,8 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn an_enrolment_is_in_a_set_once() {
+        let mut set = EnrolmentSet::default();
+        for no in [0, 63, 64, 1_000, -1, i64::MAX] {
+            assert!(set.insert(no) && !set.insert(no), "{no}");
+        }
+        assert!(set.insert(65) && set.words.len() == 16 && set.others.len() == 2);
+    }
+
+    #[test]
     fn a_raise_paid_back_to_january_is_one_stretch_again() {
-        let mut recount = Recount::up_to(1);
+        let mut recount = Recount::of_about(1);
         for at in 0..6 {
             recount.add(1, month(at), Money(12_000), Money(12_000));
         }

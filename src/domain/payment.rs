@@ -104,6 +104,18 @@ impl Payment {
         line.push('\n');
     }
 
+    /// Whose it is and what it covers.
+    pub fn paid(&self) -> Paid {
+        let mut covers = String::new();
+        for (i, cover) in self.covers.iter().enumerate() {
+            if i > 0 {
+                covers.push(' ');
+            }
+            cover.write(&mut covers);
+        }
+        Paid { enrolment_no: self.enrolment_no, beneficiary_no: self.beneficiary_no, covers }
+    }
+
     /// Who is paid and where.
     pub fn payee(&self) -> Payee<'_> {
         Payee {
@@ -168,6 +180,25 @@ impl Payee<'_> {
     pub fn is_one_line(&self) -> bool {
         !self.texts().iter().any(|text| text.contains(['\t', '\n']))
     }
+}
+
+/// Whose payment it is and what it covers: what is kept beside an outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paid {
+    /// The enrolment.
+    pub enrolment_no: i64,
+    /// The person.
+    pub beneficiary_no: i64,
+    /// The covers as the payment's line has them.
+    pub covers: String,
+}
+
+/// The covers of a text that a payment's line or an outcome has.
+///
+/// # Errors
+/// The text of one that cannot be read; it names nobody.
+pub fn read_covers(text: &str) -> impl Iterator<Item = Result<Cover, FrozenLineError>> {
+    text.split(' ').map(|text| cover(text).ok_or_else(|| FrozenLineError(text.to_string())))
 }
 
 /// A line that is no frozen payment. It is told by its number alone: what stands in it is for no screen or log.
@@ -236,6 +267,15 @@ impl<'a> FrozenLine<'a> {
         let tabs = self.rest.bytes().filter(|byte| *byte == b'\t').count();
         let is_whole = tabs == 6 && number(self.rest, Some(b'\t')).is_some();
         is_whole.then_some(()).ok_or_else(|| self.unreadable())
+    }
+
+    /// Whose it is and what it covers.
+    ///
+    /// # Errors
+    /// When the person cannot be read.
+    pub fn paid(&self) -> Result<Paid, FrozenLineError> {
+        let (beneficiary_no, _) = number(self.rest, Some(b'\t')).ok_or_else(|| self.unreadable())?;
+        Ok(Paid { enrolment_no: self.enrolment_no, beneficiary_no, covers: self.covers_field().to_string() })
     }
 
     /// The whole payment.
@@ -530,13 +570,21 @@ mod tests {
         let mut again = String::new();
         read.payment().unwrap().frozen_form(&mut again);
         assert_eq!(again, line);
+        assert_eq!(read.paid().unwrap(), payment().paid());
+        assert_eq!(read_covers(&payment().paid().covers).collect::<Result<Vec<_>, _>>().unwrap(), payment().covers);
+        assert!(read.has_payee().is_ok() && read.payee().is_ok());
+        let mut digest = FrozenDigest::default();
+        digest.lines(&line);
+        assert_eq!(digest.finish(&[]), frozen_digest([&payment()], &[]), "a page is digested like its lines");
         let mut digest = FrozenDigest::default();
         digest.line(&read);
         assert_eq!(digest.finish(&[]), frozen_digest([&payment()], &[]), "what is stored is what is digested");
         let broken = ["", "17\t3\t14000\t192000", "x\t3\t14000\t192000\t5"];
         assert!(broken.iter().all(|text| FrozenLine::read(text).is_err()));
         for wrong in [line.replace("202602=", "202613="), line.replace("/10000 ", " "), line.replace("\tRCC\t", "\t")] {
-            let told = FrozenLine::read(wrong.trim_end()).unwrap().payment().unwrap_err().to_string();
+            let line = FrozenLine::read(wrong.trim_end()).unwrap();
+            assert_eq!(line.has_payee().is_ok(), line.payee().is_ok(), "{wrong}");
+            let told = line.payment().unwrap_err().to_string();
             assert_eq!(told, "第 17 笔不是完整的发放明细", "{wrong}");
         }
     }

@@ -14,8 +14,10 @@ use crate::domain::recovery::{Entry, EntryKind, EntryState};
 use crate::domain::run::Run;
 use crate::failure::Failure;
 use crate::office::Office;
+use crate::storage::audit_event::AuditEvent;
 use crate::storage::engine::Tx;
-use crate::storage::{appropriation, audit_event, enrolment, kept_file, recovery, run};
+use crate::storage::error::StorageError;
+use crate::storage::{appropriation, audit_event, kept_file, payment_file, recovery, run};
 
 /// One invariant and what breaks it.
 #[derive(Debug, Clone, Serialize)]
@@ -55,8 +57,10 @@ pub async fn examine(office: &Office) -> Result<Examination, Failure> {
         }
     }
     let appropriations = appropriation::list(&mut tx, agency).await?;
+    let events = audit_event::list(&mut tx, agency).await?;
+    issued_files(&mut tx, agency, &runs, &events, &mut found.files).await?;
     let checks = vec![
-        audit_chain(&mut tx, agency).await?,
+        chain(&events, agency, audit_event::head(&mut tx, agency).await?),
         postings(&mut tx, agency, &appropriations).await?,
         found.never_twice,
         found.kept,
@@ -86,12 +90,12 @@ async fn examine_schemes(
     codes.sort_unstable();
     codes.dedup();
     let payments = usize::try_from(all.iter().map(|r| r.payments).sum::<i64>()).ok();
-    let last_no = enrolment::last_no(tx, agency).await?;
     let mut all_read = true;
     let bar = office.progress.begin("逐笔检查", payments, "笔");
     for code in codes {
         let runs: Vec<Run> = all.iter().filter(|r| r.scheme_code == code).cloned().collect();
-        let mut recount = Recount::up_to(last_no);
+        let largest = runs.iter().map(|r| usize::try_from(r.payments).unwrap_or(0)).max();
+        let mut recount = Recount::of_about(largest.unwrap_or(0));
         let mut is_read = true;
         for run in &runs {
             is_read &= found.examine(tx, agency, run, &mut recount, &bar).await?;
@@ -118,10 +122,14 @@ pub(super) fn check(code: &'static str, title: &'static str) -> Check {
 /// # Errors
 /// Only when the database cannot be read.
 pub async fn audit_chain(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
-    let mut result = check("AUDIT_CHAIN", "审计记录连续、未被改动");
     let events = audit_event::list(tx, agency).await?;
-    let mut previous = String::new();
-    for (expected_no, event) in (1_i64..).zip(&events) {
+    Ok(chain(&events, agency, audit_event::head(tx, agency).await?))
+}
+
+fn chain(events: &[AuditEvent], agency: &str, head: Option<(i64, String)>) -> Check {
+    let mut result = check("AUDIT_CHAIN", "审计记录连续、未被改动");
+    let mut previous = "";
+    for (expected_no, event) in (1_i64..).zip(events) {
         result.examined += 1;
         let no = event.event_no;
         if no != expected_no {
@@ -134,13 +142,13 @@ pub async fn audit_chain(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
         if event.computed_hash(agency) != event.hash {
             result.problems.push(format!("第 {no} 号记录的内容被改动（{} {}）", event.actor, event.action));
         }
-        previous.clone_from(&event.hash);
+        previous = &event.hash;
     }
     let last = events.last().map_or((0, String::new()), |e| (e.event_no, e.hash.clone()));
-    if audit_event::head(tx, agency).await? != Some(last) {
+    if head != Some(last) {
         result.problems.push("末尾的记录被删除或增加".into());
     }
-    Ok(result)
+    result
 }
 
 /// Every fen of a case has one place, and its money went back to where it came from.
@@ -188,16 +196,43 @@ async fn recoveries(tx: &mut Tx, agency: &str, entries: &[Entry]) -> Result<Chec
 async fn kept_files(tx: &mut Tx, office: &Office) -> Result<Check, Failure> {
     let mut result = check("KEPT_FILES", "留存文件与其摘要一致");
     let agency = office.agency_code.as_str();
-    let digests = kept_file::digests(tx, agency).await?;
-    let bar = office.progress.begin("核对留存文件", Some(digests.len()), "个");
-    for (digest, name) in digests {
+    let files = kept_file::all(tx, agency).await?;
+    let bar = office.progress.begin("核对留存文件", Some(files.len()), "个");
+    for file in files {
         bar.advance(1);
         result.examined += 1;
-        if let Err(problem) = kept_file::content(tx, agency, &digest).await {
-            result.problems.push(format!("{name}: {problem}"));
+        match kept_file::verify(tx, agency, &file).await {
+            Err(problem @ StorageError::Inconsistent { .. }) => result.problems.push(format!("{}: {problem}", file.1)),
+            other => other?,
         }
     }
     Ok(result)
+}
+
+/// Files against what the audit event of their issue says of them: the payments of a file are digested when it is
+/// issued, and an answer is believed by that digest.
+async fn issued_files(
+    tx: &mut Tx,
+    agency: &str,
+    runs: &[Run],
+    events: &[AuditEvent],
+    result: &mut Check,
+) -> Result<(), Failure> {
+    let mut told: HashMap<(String, String), (String, String)> = HashMap::new();
+    for event in events.iter().filter(|e| e.action == "bank.issue") {
+        let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap_or_default();
+        for file in detail["files"].as_array().into_iter().flatten() {
+            let text = |key: &str| file[key].as_str().unwrap_or_default().to_string();
+            told.insert((event.subject.clone(), text("name")), (text("digest"), text("payments")));
+        }
+    }
+    for file in payment_file::list(tx, agency).await? {
+        let run = runs.iter().find(|run| run.no == file.run_no).map_or_else(String::new, |run| run.code.clone());
+        if told.get(&(run, file.name.clone())) != Some(&(file.digest, file.payments_digest)) {
+            result.problems.push(format!("{}: 与报盘的审计记录不符", file.name));
+        }
+    }
+    Ok(())
 }
 
 /// Kept totals of appropriations against the sums of their postings.

@@ -4,14 +4,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::examined_runs::ExaminedRuns;
-use crate::calculation::baseline::{Claims, SentSoFar, SentTo, Since};
+use crate::calculation::baseline::{Asked, Claims, SentSoFar, SentTo, Since};
 use crate::calculation::claim::{claims, first_claim_period};
 use crate::calculation::recount::{CoveredStretch, Recount};
 use crate::domain::baseline::Baseline;
-use crate::domain::enrolment::Enrolment;
 use crate::domain::entitlement::Entitlement;
 use crate::domain::money::Money;
-use crate::domain::payment::Cover;
 use crate::domain::period::Period;
 use crate::domain::recovery::Entry;
 use crate::domain::run::Run;
@@ -20,7 +18,8 @@ use crate::failure::Failure;
 use crate::office::Office;
 use crate::progress::Bar;
 use crate::storage::engine::Tx;
-use crate::storage::{baseline, cover, enrolment, recovery, run};
+use crate::storage::roll::Roll;
+use crate::storage::{baseline, cover, recovery, run};
 
 /// Months that recoveries touched, by enrolment: what they added to the cover, and the most that was owed beside.
 pub(super) struct MovedMonths(HashMap<i64, BTreeMap<Period, (Money, Money)>>);
@@ -57,25 +56,34 @@ pub(super) async fn examine_people(
     (found, bar): (&mut ExaminedRuns, &Bar),
 ) -> Result<(), Failure> {
     let agency = office.agency_code.as_str();
-    let mut kept = Kept::read(tx, office, code, runs).await?;
-    let event_no = kept.as_ref().map_or(i64::MAX, |kept| kept.baseline.event_no);
-    let mut stretches = enrolment::Stretches::of(tx, agency).await?;
-    while let Some((people, then)) = stretches.next(tx, agency, code, event_no).await? {
-        bar.advance(people.len());
-        let mut sent = kept.as_ref().map(|kept| kept.sent(&people, &then));
-        for person in &people {
-            let counted = recount.of(person.no);
-            let wrong = wrongly_covered(counted, moved.0.remove(&person.no).as_ref());
+    let baseline = match (baseline::standing(tx, agency, runs).await?, run::standing(runs).next_back()) {
+        (Some(baseline), Some(last_run)) => Some((baseline, office.scheme_of(tx, last_run).await?)),
+        _ => None,
+    };
+    let mut kept = match &baseline {
+        Some((baseline, known_as)) => Some(Kept::read(tx, office, (baseline, known_as), (code, runs)).await?),
+        None => None,
+    };
+    let event_no = baseline.as_ref().map_or(i64::MAX, |(baseline, _)| baseline.event_no);
+    let mut roll = Roll::of_scheme(agency, code);
+    while let Some(stretch) = roll.next(tx).await? {
+        for enrolled in stretch.enrolled() {
+            let enrolled = enrolled?;
+            bar.advance(1);
+            let no = enrolled.line.no;
+            let counted = recount.of(no);
+            let wrong = wrongly_covered(counted, moved.0.remove(&no).as_ref());
             found.never_twice.problems.extend(wrong.into_iter().map(|(month, (covered, claim))| {
                 let (covered, claim) = (covered.grouped(), claim.grouped());
-                format!("资格 {} 的 {month}: 已覆盖 {covered} 元，应发 {claim} 元", person.no)
+                format!("资格 {no} 的 {month}: 已覆盖 {covered} 元，应发 {claim} 元")
             }));
-            if let (Some(kept), Some(sent)) = (&mut kept, &mut sent) {
-                if !kept.tells(person, then.get(&person.no), sent.take(person.no), counted) {
-                    found.kept.problems.push(format!("{code} 资格 {}: 结平基准与明细不符", person.no));
+            if let Some(kept) = &mut kept {
+                let (now, then) = (enrolled.entitlement()?, enrolled.entitlement_at(event_no)?);
+                if !kept.tells(no, &now, then.as_ref(), counted) {
+                    found.kept.problems.push(format!("{code} 资格 {no}: 结平基准与明细不符"));
                 }
             }
-            recount.forget(person.no);
+            recount.forget(no);
         }
     }
     let strangers = recount.enrolments();
@@ -122,12 +130,10 @@ fn append(amounts: &mut Amounts, first: Period, last: Period, amount: Money) {
 }
 
 /// What is kept so that nobody need read all payments.
-struct Kept {
-    baseline: Baseline,
-    known_as: Scheme,
-    is_other_version: bool,
-    /// In order of enrolment.
-    failed: Vec<(i64, Vec<Cover>)>,
+struct Kept<'a> {
+    baseline: &'a Baseline,
+    known_as: &'a Scheme,
+    sent: SentSoFar<'a>,
     is_moved: HashSet<i64>,
     claims: Claims,
     /// Room for the amounts of one person.
@@ -135,54 +141,38 @@ struct Kept {
     counted: Amounts,
 }
 
-impl Kept {
-    async fn read(tx: &mut Tx, office: &Office, code: &str, runs: &[Run]) -> Result<Option<Kept>, Failure> {
+impl<'a> Kept<'a> {
+    async fn read(
+        tx: &mut Tx,
+        office: &Office,
+        (baseline, known_as): (&'a Baseline, &'a Scheme),
+        (code, runs): (&str, &[Run]),
+    ) -> Result<Kept<'a>, Failure> {
         let agency = office.agency_code.as_str();
-        let Some(baseline) = baseline::standing(tx, agency, runs).await? else { return Ok(None) };
-        let Some(last_run) = run::standing(runs).next_back() else { return Ok(None) };
-        let known_as = office.scheme_of(tx, last_run).await?;
         let (_, version) = office.scheme(tx, code).await?;
-        let failed = cover::failed_since(tx, agency, runs, baseline.event_no).await?;
-        let mut failed: Vec<_> = failed.into_iter().map(|f| (f.enrolment_no, f.covers)).collect();
-        failed.sort_by_key(|(no, _)| *no);
-        Ok(Some(Kept {
-            is_other_version: baseline.scheme_version != version,
+        let failed = cover::by_enrolment(cover::failed_since(tx, agency, runs, baseline.event_no).await?);
+        let is_other_version = baseline.scheme_version != version;
+        Ok(Kept {
             baseline,
             known_as,
-            failed,
+            sent: SentSoFar::Since(Since { baseline, scheme: known_as, is_other_version, failed }),
             is_moved: recovery::moved(tx, agency).await?.into_keys().map(|(no, _)| no).collect(),
             claims: Claims::default(),
             told: Amounts::new(),
             counted: Amounts::new(),
-        }))
-    }
-
-    /// What the baseline says was sent for some people, in order of their numbers.
-    fn sent(&self, people: &[Enrolment], then: &enrolment::Then) -> SentSoFar {
-        let (first, last) = (people.first().map_or(0, |p| p.no), people.last().map_or(0, |p| p.no));
-        let from = self.failed.partition_point(|(no, _)| *no < first);
-        let until = self.failed.partition_point(|(no, _)| *no <= last);
-        let failed = self.failed.get(from..until).unwrap_or_default();
-        let since = Since { scheme: &self.known_as, is_other_version: self.is_other_version, then, failed };
-        let people = people.iter().map(|p| (p.no, &p.entitlement));
-        SentSoFar::since(&self.baseline, &since, people, |no| self.is_moved.contains(&no))
+        })
     }
 
     /// True when the baseline tells of a person what was counted. Counts the claims that it knew.
-    fn tells(
-        &mut self,
-        person: &Enrolment,
-        then: Option<&Entitlement>,
-        sent: SentTo,
-        counted: &[CoveredStretch],
-    ) -> bool {
+    fn tells(&mut self, no: i64, now: &Entitlement, then: Option<&Entitlement>, counted: &[CoveredStretch]) -> bool {
+        let sent = self.sent.to(Asked { no, now, then, is_moved: self.is_moved.contains(&no) });
         self.told.clear();
         self.counted.clear();
         counted.iter().for_each(|s| append(&mut self.counted, s.first, s.last, s.covered));
-        let (known, is_even) = (then.unwrap_or(&person.entitlement), matches!(sent, SentTo::Even(_)));
-        if person.no <= self.baseline.last_enrolment_no {
-            let first = first_claim_period(&self.known_as, known);
-            for stretch in claims(&self.known_as, known, first, self.baseline.last) {
+        let (known, is_even) = (then.unwrap_or(now), matches!(sent, SentTo::Even(_)));
+        if no <= self.baseline.last_enrolment_no {
+            let first = first_claim_period(self.known_as, known);
+            for stretch in claims(self.known_as, known, first, self.baseline.last) {
                 self.claims.add_stretch(&stretch);
                 if is_even {
                     append(&mut self.told, stretch.first, stretch.last, stretch.claim.amount());

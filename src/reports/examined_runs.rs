@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::ops::RangeInclusive;
 
 use super::doctor::{Check, check};
-use crate::calculation::recount::Recount;
+use crate::calculation::recount::{EnrolmentSet, Recount};
 use crate::domain::appropriation::{Draw, split_over_draws};
 use crate::domain::money::Money;
 use crate::domain::payment::{FrozenDigest, FrozenLine, OutcomeKind, PaymentState};
@@ -37,7 +37,7 @@ impl ExaminedRuns {
     pub(super) fn new() -> ExaminedRuns {
         ExaminedRuns {
             totals: check("TOTALS", "批次 = 明细 = 覆盖；批次 = 文件 + 暂缓；抵扣 = 抵扣记录"),
-            files: check("FILES", "文件合计 = 成功 + 失败 + 退票 + 未决；文件的明细与报盘时一致"),
+            files: check("FILES", "文件合计 = 成功 + 失败 + 退票 + 未决；文件与报盘的审计记录一致"),
             frozen: check("FROZEN", "提交后的明细未被改动"),
             states: check("STATES", "批次和明细的状态合法"),
             never_twice: check("NEVER_TWICE", "每人每月的已覆盖金额（减追回、加抵扣）不为负、不超过发送时的应发"),
@@ -298,8 +298,8 @@ struct Reading<'a> {
     covered: Money,
     by_file: Tally<(i64, PaymentState)>,
     by_month: Tally<Place>,
-    /// Who is paid by the run, by number.
-    is_paid: Vec<bool>,
+    /// Who is paid by the run.
+    paid: EnrolmentSet,
     is_in_order: bool,
     is_end_to_end: bool,
 }
@@ -325,8 +325,8 @@ impl<'a> Reading<'a> {
             covered: Money::ZERO,
             by_file: Tally::new(),
             by_month: Tally::new(),
-            is_paid: vec![false; recount.places()],
             recount,
+            paid: EnrolmentSet::default(),
             is_in_order: true,
             is_end_to_end: true,
         }
@@ -352,7 +352,7 @@ impl<'a> Reading<'a> {
     fn line(&mut self, line: &FrozenLine<'_>, found: &mut ExaminedRuns) -> Result<(), StorageError> {
         line.has_payee().map_err(unreadable)?;
         self.place(line, found);
-        let (file_no, state, told) = self.state(line.line_no, found)?;
+        let (file_no, state, told) = self.state(line, found)?;
         if let Some(state) = state.legal {
             self.by_file.add((file_no, state), line.amount);
             self.pay(line, state, found);
@@ -394,8 +394,7 @@ impl<'a> Reading<'a> {
             found.totals.problems.push(words);
         }
         self.total += line.amount;
-        let is_paid = usize::try_from(line.enrolment_no).ok().and_then(|at| self.is_paid.get_mut(at));
-        if is_paid.is_some_and(|is_paid| std::mem::replace(is_paid, true)) {
+        if !self.paid.insert(line.enrolment_no) {
             let words = format!("{} 第 {} 笔: 资格 {} 在同一批次里有两笔", self.run.code, line.line_no, line.enrolment_no);
             found.never_twice.problems.push(words);
         }
@@ -404,15 +403,20 @@ impl<'a> Reading<'a> {
     /// File, state and last outcome of a line.
     fn state(
         &mut self,
-        line_no: i64,
+        line: &FrozenLine<'_>,
         found: &mut ExaminedRuns,
     ) -> Result<(i64, LineState, Option<OutcomeKind>), StorageError> {
+        let line_no = line.line_no;
         if !self.is_in_order {
             self.told = &self.told[self.told.partition_point(|told| *told < line_no)..];
         }
         if self.told.first() == Some(&line_no) {
             self.told = &self.told[1..];
             let (file, rows) = (self.standing.file(line_no), self.standing.outcomes(line_no));
+            let paid = line.paid().map_err(unreadable)?;
+            if !rows.iter().all(|row| row.is_of(&paid)) {
+                found.states.problems.push(format!("{} 第 {line_no} 笔: 结果记录的人或所属期与明细不符", self.run.code));
+            }
             let legal = found.state(self.run, line_no, file, rows);
             let told = rows.last().map(StoredOutcome::kind).transpose()?;
             let state = LineState { legal, told: self.standing.state(line_no)?.0 };

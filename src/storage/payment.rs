@@ -15,7 +15,7 @@ use super::{enrolment, roll};
 use crate::domain::bank::ReasonClass;
 use crate::domain::credit::{Credits, LaidPage};
 use crate::domain::enrolment::Account;
-use crate::domain::payment::{FrozenLine, OutcomeKind, Payment, PaymentState};
+use crate::domain::payment::{FrozenLine, OutcomeKind, Paid, Payment, PaymentState};
 use crate::domain::period::date_number;
 use crate::domain::run::Run;
 use crate::values;
@@ -46,8 +46,8 @@ statements! {
     CHANGED_AFTER = "SELECT v.enrolment_no FROM roll_page p CROSS JOIN enrolment_event v WHERE p.agency_code = $1 AND p.scheme_code = $2 \
                      AND p.entered_by = $3 AND v.agency_code = p.agency_code \
                      AND v.enrolment_no BETWEEN p.first_enrolment_no AND p.last_enrolment_no AND v.kind = 'account' AND +v.event_no <= $4";
-    OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
-                       WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
+    OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no, enrolment_no, beneficiary_no, covers \
+                       FROM payment_outcome WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
 }
 
 /// Some hundred frozen payments.
@@ -380,9 +380,18 @@ pub struct StoredOutcome {
     pub outcome_on: i64,
     /// File whose answer said so.
     pub file_no: Option<i64>,
+    enrolment_no: i64,
+    beneficiary_no: i64,
+    covers: String,
 }
 
 impl StoredOutcome {
+    /// True when it is of this payment: whose it is and what it covers are kept with both.
+    pub fn is_of(&self, paid: &Paid) -> bool {
+        let StoredOutcome { enrolment_no, beneficiary_no, covers, .. } = self;
+        (*enrolment_no, *beneficiary_no, covers) == (paid.enrolment_no, paid.beneficiary_no, &paid.covers)
+    }
+
     /// Kind as a value.
     ///
     /// # Errors
@@ -447,6 +456,8 @@ pub struct NewOutcome {
     pub bank_ref: String,
     /// The bank's date, else the business date.
     pub on: NaiveDate,
+    /// Of which payment it is told.
+    pub paid: Paid,
 }
 
 /// Stores outcomes of one run; `answer` is the file and return that said so, if any.
@@ -461,7 +472,7 @@ pub async fn insert_outcomes(
     outcomes: Vec<NewOutcome>,
     event_no: i64,
 ) -> Result<(), StorageError> {
-    const COLUMNS: [&str; 14] = [
+    const COLUMNS: [&str; 17] = [
         "agency_code",
         "period",
         "run_no",
@@ -476,6 +487,9 @@ pub async fn insert_outcomes(
         "file_no",
         "return_no",
         "event_no",
+        "enrolment_no",
+        "beneficiary_no",
+        "covers",
     ];
     let row = |o: NewOutcome| -> Vec<Value> {
         values![
@@ -493,6 +507,9 @@ pub async fn insert_outcomes(
             answer.map(|(file_no, _)| file_no),
             answer.map(|(_, return_no)| return_no),
             event_no,
+            o.paid.enrolment_no,
+            o.paid.beneficiary_no,
+            o.paid.covers,
         ]
     };
     tx.insert_rows("payment_outcome", &COLUMNS, outcomes.into_iter().map(row)).await
