@@ -89,20 +89,29 @@ async fn examine_schemes(
     let mut codes: Vec<&str> = all.iter().map(|r| r.scheme_code.as_str()).collect();
     codes.sort_unstable();
     codes.dedup();
-    let payments = usize::try_from(all.iter().map(|r| r.payments).sum::<i64>()).ok();
     let mut all_read = true;
-    let bar = office.progress.begin("逐笔检查", payments, "笔");
     for code in codes {
         let runs: Vec<Run> = all.iter().filter(|r| r.scheme_code == code).cloned().collect();
         let largest = runs.iter().map(|r| usize::try_from(r.payments).unwrap_or(0)).max();
         let mut recount = Recount::of_about(largest.unwrap_or(0));
         let mut is_read = true;
+        let payments = usize::try_from(runs.iter().map(|r| r.payments).sum::<i64>()).ok();
+        let bar = office.progress.begin("逐笔检查", payments, "笔");
         for run in &runs {
             is_read &= found.examine(tx, agency, run, &mut recount, &bar).await?;
         }
+        drop(bar);
         if is_read {
             let bar = office.progress.begin("逐人检查", None, "人");
-            examine_people(tx, office, (code, &runs), recount, &mut moved, (&mut found, &bar)).await?;
+            let looked_at = examine_people(tx, office, (code, &runs), recount, &mut moved, (&mut found, &bar)).await;
+            match looked_at {
+                // A roll that cannot be read is told by ROLLS too.
+                Err(failure) if failure.code == "INCONSISTENT" => {
+                    found.kept.problems.push(failure.message);
+                    is_read = false;
+                }
+                other => other?,
+            }
         }
         all_read &= is_read;
     }
