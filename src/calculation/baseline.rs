@@ -15,7 +15,8 @@ use crate::domain::scheme::Scheme;
 pub fn even(scheme: &Scheme, entitlement: &Entitlement, last: Period) -> Sent {
     let stretches = claims(scheme, entitlement, first_claim_period(scheme, entitlement), last);
     let due = stretches.filter(|stretch| !stretch.claim.amount().is_zero());
-    due.flat_map(|stretch| stretch.first.through(stretch.last).map(move |month| (month, stretch.claim.amount()))).collect()
+    due.flat_map(|stretch| stretch.first.through(stretch.last).map(move |month| (month, stretch.claim.amount())))
+        .collect()
 }
 
 /// What was sent for the people of a scheme, asked of one after another.

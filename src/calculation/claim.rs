@@ -128,7 +128,11 @@ pub fn claims<'a>(
     std::iter::from_fn(move || {
         let first = next?;
         next = next_turn(scheme, entitlement, first).filter(|turn| *turn <= last);
-        Some(ClaimStretch { first, last: next.map_or(last, Period::previous), claim: claim(scheme, entitlement, first) })
+        Some(ClaimStretch {
+            first,
+            last: next.map_or(last, Period::previous),
+            claim: claim(scheme, entitlement, first),
+        })
     })
 }
 

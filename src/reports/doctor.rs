@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::examined_people::{MovedMonths, examine_people};
 use super::examined_runs::ExaminedRuns;
+use super::rolls::rolls;
 use crate::calculation::recount::Recount;
 use crate::domain::appropriation::{Appropriation, PostingKind};
 use crate::domain::money::Money;
@@ -72,6 +73,7 @@ pub async fn examine(office: &Office) -> Result<Examination, Failure> {
         four_eyes(&runs),
         kept_files(&mut tx, office).await?,
         recoveries(&mut tx, agency, &entries).await?,
+        rolls(&mut tx, agency).await?,
     ];
     Ok(Examination { ok: checks.iter().all(|c| c.problems.is_empty()), checks })
 }

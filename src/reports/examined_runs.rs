@@ -395,7 +395,8 @@ impl<'a> Reading<'a> {
         }
         self.total += line.amount;
         if !self.paid.insert(line.enrolment_no) {
-            let words = format!("{} 第 {} 笔: 资格 {} 在同一批次里有两笔", self.run.code, line.line_no, line.enrolment_no);
+            let words =
+                format!("{} 第 {} 笔: 资格 {} 在同一批次里有两笔", self.run.code, line.line_no, line.enrolment_no);
             found.never_twice.problems.push(words);
         }
     }
@@ -415,7 +416,10 @@ impl<'a> Reading<'a> {
             let (file, rows) = (self.standing.file(line_no), self.standing.outcomes(line_no));
             let paid = line.paid().map_err(unreadable)?;
             if !rows.iter().all(|row| row.is_of(&paid)) {
-                found.states.problems.push(format!("{} 第 {line_no} 笔: 结果记录的人或所属期与明细不符", self.run.code));
+                found
+                    .states
+                    .problems
+                    .push(format!("{} 第 {line_no} 笔: 结果记录的人或所属期与明细不符", self.run.code));
             }
             let legal = found.state(self.run, line_no, file, rows);
             let told = rows.last().map(StoredOutcome::kind).transpose()?;
