@@ -185,6 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::calculation::claim::claim;
     use crate::calculation::payable::{payable, payable_after};
     use crate::domain::enrolment::SuspensionCause;
     use crate::domain::entitlement::Suspension;
@@ -217,6 +218,49 @@ mod tests {
 
     fn terms() -> impl Strategy<Value = Terms> {
         (0_u32..10, proptest::option::of(0_u32..14), proptest::option::of(0_u32..14))
+    }
+
+    proptest! {
+        /// Claims that are kept up by what changes from month to month are the sums over all people of each month.
+        #[test]
+        fn claims_are_the_sums_of_all_people(
+            people in proptest::collection::vec((terms(), any::<bool>()), 0..6),
+            last in 0_u32..14,
+        ) {
+            let (scheme, last) = (scheme(12_000), month(last));
+            let mut kept = Claims::default();
+            let mut plain: BTreeMap<Period, ClaimSum> = BTreeMap::new();
+            for (terms, is_gone) in people {
+                let person = entitlement(terms);
+                kept.add(&scheme, &person, scheme.first, last);
+                if is_gone {
+                    kept.take(&scheme, &person, last);
+                    continue;
+                }
+                for month in scheme.first.through(last) {
+                    let claim = claim(&scheme, &person, month);
+                    let suspended = if let Claim::Suspended(amount, _) = claim { amount } else { Money::ZERO };
+                    let amount = claim.amount();
+                    let one = ClaimSum { count: i64::from(!amount.is_zero()), amount, suspended };
+                    plain.entry(month).or_default().add(one, 1);
+                }
+            }
+            plain.retain(|_, sum| *sum != ClaimSum::default());
+            let baseline = Baseline {
+                scheme_version: 1,
+                event_no: 1,
+                last,
+                last_enrolment_no: 7,
+                claims: plain.clone(),
+                uneven: BTreeMap::new(),
+            };
+            for month in scheme.first.through(last.next()) {
+                let sum = plain.get(&month).copied().unwrap_or_default();
+                prop_assert_eq!((kept.of_month(month), Claims::of(&baseline).of_month(month)), (sum, sum));
+            }
+            prop_assert_eq!(Claims::of(&baseline).into_sums(), plain.clone());
+            prop_assert_eq!(kept.into_sums(), plain);
+        }
     }
 
     proptest! {

@@ -187,7 +187,7 @@ mod tests {
                 let stretches = recount.of(no).to_vec();
                 let months: BTreeMap<Period, (Money, Money)> =
                     stretches.iter().flat_map(|s| s.first.through(s.last).map(|m| (m, (s.covered, s.claim)))).collect();
-                prop_assert_eq!(&months, plain.get(&no).unwrap_or(&BTreeMap::new()));
+                prop_assert_eq!(months, plain.get(&no).cloned().unwrap_or_default());
                 prop_assert!(stretches.windows(2).all(|two| two[0].last < two[1].first && !two[0].goes_on_with(&two[1])));
                 recount.forget(no);
                 prop_assert!(recount.of(no).is_empty());
