@@ -416,11 +416,15 @@ CREATE TABLE payment_outcome (
     file_no BIGINT, -- the answer that said so
     return_no BIGINT,
     event_no BIGINT NOT NULL,
+    enrolment_no BIGINT NOT NULL, -- whose payment it is, …
+    beneficiary_no BIGINT NOT NULL,
+    covers TEXT NOT NULL, -- … and what it covers, as its line has them: whoever looks at failures need not look for the line
     PRIMARY KEY (agency_code, period, run_no, line_no, seq_no),
     FOREIGN KEY (agency_code, period, run_no) REFERENCES run (agency_code, period, run_no)
 );
 
 CREATE INDEX payment_outcome_by_event ON payment_outcome (agency_code, event_no);
+CREATE INDEX payment_outcome_by_enrolment ON payment_outcome (agency_code, enrolment_no);
 
 -- A person may not be paid until a clerk has resolved something.
 CREATE TABLE hold (

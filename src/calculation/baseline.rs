@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::claim::{Claim, claim, first_claim_period};
+use super::claim::{Claim, ClaimStretch, claims, first_claim_period};
 use crate::domain::baseline::{Baseline, ClaimSum, Sent};
 use crate::domain::entitlement::Entitlement;
 use crate::domain::money::Money;
@@ -13,8 +13,10 @@ use crate::domain::scheme::Scheme;
 
 /// What was sent for someone even: every claim up to a month.
 pub fn even(scheme: &Scheme, entitlement: &Entitlement, last: Period) -> Sent {
-    let months = first_claim_period(scheme, entitlement).through(last);
-    months.map(|month| (month, claim(scheme, entitlement, month).amount())).filter(|(_, due)| !due.is_zero()).collect()
+    let stretches = claims(scheme, entitlement, first_claim_period(scheme, entitlement), last);
+    let due = stretches.filter(|stretch| !stretch.claim.amount().is_zero());
+    due.flat_map(|stretch| stretch.first.through(stretch.last).map(move |month| (month, stretch.claim.amount())))
+        .collect()
 }
 
 /// What was sent for the people of a scheme, asked of one after another.
@@ -107,14 +109,20 @@ impl SentTo {
     }
 }
 
-/// Claims of all people by month, kept up person by person.
+/// Claims of all people by month, kept up person by person: what changes from the month before, since most people are
+/// owed the same for many months.
 #[derive(Debug, Clone, Default)]
 pub struct Claims(BTreeMap<Period, ClaimSum>);
 
 impl Claims {
     /// Those of a baseline, to be kept up.
     pub fn of(baseline: &Baseline) -> Claims {
-        Claims(baseline.claims.clone())
+        let mut claims = Claims::default();
+        for (month, sum) in &baseline.claims {
+            claims.change(*month, *sum, 1);
+            claims.change(month.next(), *sum, -1);
+        }
+        claims
     }
 
     /// Adds what an entitlement is owed for the months from `first` to `last`.
@@ -128,26 +136,47 @@ impl Claims {
     }
 
     fn count(&mut self, scheme: &Scheme, entitlement: &Entitlement, first: Period, last: Period, sign: i64) {
-        for month in first_claim_period(scheme, entitlement).max(first).through(last) {
-            let claim = claim(scheme, entitlement, month);
-            let suspended = if let Claim::Suspended(amount, _) = claim { amount } else { Money::ZERO };
-            if !(claim.amount().is_zero() && suspended.is_zero()) {
-                let sum = self.0.entry(month).or_default();
-                sum.count += sign * i64::from(!claim.amount().is_zero());
-                sum.amount += Money(sign * claim.amount().fen());
-                sum.suspended += Money(sign * suspended.fen());
-            }
+        let first = first_claim_period(scheme, entitlement).max(first);
+        claims(scheme, entitlement, first, last).for_each(|stretch| self.count_stretch(&stretch, sign));
+    }
+
+    /// Adds what somebody is owed for each of some months.
+    pub fn add_stretch(&mut self, stretch: &ClaimStretch) {
+        self.count_stretch(stretch, 1);
+    }
+
+    fn count_stretch(&mut self, stretch: &ClaimStretch, sign: i64) {
+        let amount = stretch.claim.amount();
+        let suspended = if let Claim::Suspended(amount, _) = stretch.claim { amount } else { Money::ZERO };
+        let sum = ClaimSum { count: i64::from(!amount.is_zero()), amount, suspended };
+        if sum != ClaimSum::default() {
+            self.change(stretch.first, sum, sign);
+            self.change(stretch.last.next(), sum, -sign);
         }
+    }
+
+    fn change(&mut self, month: Period, by: ClaimSum, sign: i64) {
+        self.0.entry(month).or_default().add(by, sign);
     }
 
     /// The sums by month.
     pub fn into_sums(self) -> BTreeMap<Period, ClaimSum> {
-        self.0
+        let (Some(first), Some(last)) = (self.0.keys().next().copied(), self.0.keys().next_back().copied()) else {
+            return BTreeMap::new();
+        };
+        let mut sum = ClaimSum::default();
+        let months = first.through(last).map(|month| {
+            sum.add(self.0.get(&month).copied().unwrap_or_default(), 1);
+            (month, sum)
+        });
+        months.filter(|(_, sum)| *sum != ClaimSum::default()).collect()
     }
 
     /// The sum of a month.
     pub fn of_month(&self, month: Period) -> ClaimSum {
-        self.0.get(&month).copied().unwrap_or_default()
+        let mut sum = ClaimSum::default();
+        self.0.range(..=month).for_each(|(_, change)| sum.add(*change, 1));
+        sum
     }
 }
 
@@ -156,6 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::calculation::claim::claim;
     use crate::calculation::payable::{payable, payable_after};
     use crate::domain::enrolment::SuspensionCause;
     use crate::domain::entitlement::Suspension;
@@ -188,6 +218,49 @@ mod tests {
 
     fn terms() -> impl Strategy<Value = Terms> {
         (0_u32..10, proptest::option::of(0_u32..14), proptest::option::of(0_u32..14))
+    }
+
+    proptest! {
+        /// Claims that are kept up by what changes from month to month are the sums over all people of each month.
+        #[test]
+        fn claims_are_the_sums_of_all_people(
+            people in proptest::collection::vec((terms(), any::<bool>()), 0..6),
+            last in 0_u32..14,
+        ) {
+            let (scheme, last) = (scheme(12_000), month(last));
+            let mut kept = Claims::default();
+            let mut plain: BTreeMap<Period, ClaimSum> = BTreeMap::new();
+            for (terms, is_gone) in people {
+                let person = entitlement(terms);
+                kept.add(&scheme, &person, scheme.first, last);
+                if is_gone {
+                    kept.take(&scheme, &person, last);
+                    continue;
+                }
+                for month in scheme.first.through(last) {
+                    let claim = claim(&scheme, &person, month);
+                    let suspended = if let Claim::Suspended(amount, _) = claim { amount } else { Money::ZERO };
+                    let amount = claim.amount();
+                    let one = ClaimSum { count: i64::from(!amount.is_zero()), amount, suspended };
+                    plain.entry(month).or_default().add(one, 1);
+                }
+            }
+            plain.retain(|_, sum| *sum != ClaimSum::default());
+            let baseline = Baseline {
+                scheme_version: 1,
+                event_no: 1,
+                last,
+                last_enrolment_no: 7,
+                claims: plain.clone(),
+                uneven: BTreeMap::new(),
+            };
+            for month in scheme.first.through(last.next()) {
+                let sum = plain.get(&month).copied().unwrap_or_default();
+                prop_assert_eq!((kept.of_month(month), Claims::of(&baseline).of_month(month)), (sum, sum));
+            }
+            prop_assert_eq!(Claims::of(&baseline).into_sums(), plain.clone());
+            prop_assert_eq!(kept.into_sums(), plain);
+        }
     }
 
     proptest! {

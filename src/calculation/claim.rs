@@ -106,6 +106,80 @@ pub fn claim(scheme: &Scheme, entitlement: &Entitlement, period: Period) -> Clai
     if forfeited { Claim::Forfeited } else { Claim::Due(amount) }
 }
 
+/// Months with one and the same claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimStretch {
+    /// First month.
+    pub first: Period,
+    /// Last month.
+    pub last: Period,
+    /// What is owed for each of them.
+    pub claim: Claim,
+}
+
+/// The claims of the months from `first` to `last`, in stretches: worked out only for the months at which one may turn.
+pub fn claims<'a>(
+    scheme: &'a Scheme,
+    entitlement: &'a Entitlement,
+    first: Period,
+    last: Period,
+) -> impl Iterator<Item = ClaimStretch> + 'a {
+    let mut next = Some(first).filter(|first| *first <= last);
+    std::iter::from_fn(move || {
+        let first = next?;
+        next = next_turn(scheme, entitlement, first).filter(|turn| *turn <= last);
+        Some(ClaimStretch {
+            first,
+            last: next.map_or(last, Period::previous),
+            claim: claim(scheme, entitlement, first),
+        })
+    })
+}
+
+/// The first month after this one whose claim may be another: everything that [`claim`] asks of a month is named here.
+fn next_turn(scheme: &Scheme, entitlement: &Entitlement, month: Period) -> Option<Period> {
+    let mut next: Option<Period> = None;
+    let mut turn = |at: Period| {
+        if at > month && next.is_none_or(|earlier| at < earlier) {
+            next = Some(at);
+        }
+    };
+    let begins = first_claim_period(scheme, entitlement);
+    turn(begins);
+    if scheme.release == Release::Once {
+        turn(begins.next());
+    }
+    if let Some(most) = scheme.max_months {
+        turn(begins.plus(i32::try_from(most).unwrap_or(i32::MAX / 2)));
+    }
+    scheme.last.into_iter().chain(entitlement.last).for_each(|last| turn(last.next()));
+    scheme.standards.iter().for_each(|standard| {
+        turn(standard.from);
+        standard.to.into_iter().for_each(|to| turn(to.next()));
+    });
+    scheme.adjustments.iter().for_each(|adjustment| turn(adjustment.from));
+    entitlement.categories.iter().for_each(|(from, _)| turn(*from));
+    entitlement.amounts.iter().for_each(|(from, _)| turn(*from));
+    // A month of which only days are owed stands alone.
+    for day in entitlement.first_day.into_iter().chain(entitlement.last_day) {
+        turn(Period::of(day));
+        turn(Period::of(day).next());
+    }
+    if let Some(rule) = &scheme.certification {
+        let start = certified_before(begins, entitlement);
+        turn(start.plus(rule.cycle_months).next());
+        for certified in entitlement.certified.iter().map(|day| Period::of(*day)) {
+            turn(certified);
+            turn(certified.plus(rule.cycle_months).next());
+        }
+    }
+    for suspension in &entitlement.suspensions {
+        turn(suspension.from);
+        suspension.resumed_from.into_iter().for_each(&mut turn);
+    }
+    next
+}
+
 /// First month for which the enrolment can be owed anything.
 pub fn first_claim_period(scheme: &Scheme, entitlement: &Entitlement) -> Period {
     scheme.first.max(entitlement.first)
@@ -205,8 +279,11 @@ pub fn certified_until(scheme: &Scheme, entitlement: &Entitlement) -> Option<Per
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::domain::scheme::{Rounding, RoundingDirection};
+    use crate::domain::entitlement::Suspension;
+    use crate::domain::scheme::{Rounding, RoundingDirection, Standard};
 
     fn month(text: &str) -> Period {
         text.parse().unwrap()
@@ -340,5 +417,97 @@ mod tests {
         assert_eq!(age_on(day("1946-06-30"), day("2026-06-30")), 80);
         assert_eq!(age_on(day("1948-02-29"), day("2026-02-28")), 77);
         assert_eq!(age_on(day("1948-02-29"), day("2026-03-01")), 78);
+    }
+
+    /// Index of a month from 2025-11 on, if any.
+    fn maybe() -> impl Strategy<Value = Option<i32>> {
+        prop::option::of(0..24_i32)
+    }
+
+    proptest! {
+        /// Whatever may turn a claim is known: the stretches say of every month what is worked out for it alone.
+        #[test]
+        fn stretches_of_claims_are_the_claims_of_their_months(
+            standards in prop::collection::vec((0..24_i32, maybe(), 0..2_usize, 1..9_i64), 1..4),
+            raises in prop::collection::vec((0..24_i32, prop::option::of(0..2_usize), 1..900_i64), 0..3),
+            (is_individual, is_once, forfeits) in (any::<bool>(), prop::bool::weighted(0.1), any::<bool>()),
+            (ends, most, cycle) in (maybe(), prop::option::of(1..12_i64), prop::option::of(1..8_i32)),
+            (start_rule, stop_rule) in (0..3_usize, 0..4_usize),
+            (first, first_day, last, last_day) in (0..24_i32, any::<bool>(), maybe(), any::<bool>()),
+            categories in prop::collection::vec((0..24_i32, 0..2_usize), 1..3),
+            amounts in prop::collection::vec((0..24_i32, 1..9_i64), 0..3),
+            certified in prop::collection::btree_set(0..24_i32, 0..3),
+            suspended in prop::collection::vec((0..24_i32, maybe(), any::<bool>()), 0..3),
+        ) {
+            let at = |index: i32| month("2025-11").plus(index);
+            let mid = |index: i32| at(index).first_day() + chrono::Days::new(12);
+            let category = |index: usize| ["甲", "乙"][index].to_string();
+            let scheme = Scheme {
+                last: ends.map(at),
+                release: if is_once { Release::Once } else { Release::Monthly },
+                amount: if is_individual { AmountRule::Individual } else { AmountRule::Standard },
+                start_month: [StartMonth::Whole, StartMonth::CalendarDays, StartMonth::ThirtyDays][start_rule],
+                stop_month: [StopMonth::Paid, StopMonth::NotPaid, StopMonth::CalendarDays, StopMonth::ThirtyDays][stop_rule],
+                max_months: most,
+                certification: cycle.map(|cycle_months| Certification {
+                    cycle_months,
+                    warning_months: 1,
+                    back_pay: if forfeits { BackPay::Forfeited } else { BackPay::Paid },
+                }),
+                adjustments: raises
+                    .iter()
+                    .map(|(from, only, percent)| Adjustment {
+                        from: at(*from),
+                        document: None,
+                        raise: Raise::Percent(*percent),
+                        category: only.map(category),
+                        min_age: None,
+                        max_age: None,
+                        age_on: at(*from).previous().last_day(),
+                        retired_by: None,
+                    })
+                    .collect(),
+                ..Scheme::sample(
+                    standards
+                        .iter()
+                        .map(|(from, to, of, fen)| Standard {
+                            category: category(*of),
+                            from: at(*from),
+                            to: to.map(at),
+                            monthly: Money(*fen * 1_000),
+                            document: None,
+                        })
+                        .collect(),
+                )
+            };
+            let mut person = Entitlement {
+                first_day: first_day.then(|| mid(first)),
+                last: last.map(at),
+                last_day: last.filter(|_| last_day).map(mid),
+                stop_reason: last.map(|_| StopReason::Moved),
+                categories: categories.iter().map(|(from, of)| (at(*from), category(*of))).collect(),
+                amounts: amounts.iter().map(|(from, fen)| (at(*from), Money(*fen * 700))).collect(),
+                certified: certified.iter().map(|index| mid(*index)).collect(),
+                suspensions: suspended
+                    .iter()
+                    .map(|(from, to, back_paid)| Suspension {
+                        cause: SuspensionCause::Other,
+                        from: at(*from),
+                        resumed_from: to.map(at),
+                        back_paid: *back_paid,
+                    })
+                    .collect(),
+                ..Entitlement::sample(&at(first).to_string())
+            };
+            person.categories.sort();
+            person.amounts.sort();
+            let (from, to) = (at(-1), at(30));
+            let told: Vec<(Period, Claim)> = claims(&scheme, &person, from, to)
+                .flat_map(|stretch| stretch.first.through(stretch.last).map(move |month| (month, stretch.claim)))
+                .collect();
+            let plain: Vec<(Period, Claim)> =
+                from.through(to).map(|month| (month, claim(&scheme, &person, month))).collect();
+            prop_assert_eq!(told, plain);
+        }
     }
 }

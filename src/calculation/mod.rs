@@ -3,4 +3,5 @@
 pub mod baseline;
 pub mod claim;
 pub mod payable;
+pub mod recount;
 pub mod recovery;

@@ -38,3 +38,12 @@ pub struct ClaimSum {
     /// Not owed because suspended.
     pub suspended: Money,
 }
+
+impl ClaimSum {
+    /// Adds another, or takes it away where `sign` is −1.
+    pub fn add(&mut self, other: ClaimSum, sign: i64) {
+        self.count += sign * other.count;
+        self.amount += Money(sign * other.amount.fen());
+        self.suspended += Money(sign * other.suspended.fen());
+    }
+}

@@ -105,6 +105,18 @@ impl Payment {
         line.push('\n');
     }
 
+    /// Whose it is and what it covers.
+    pub fn paid(&self) -> Paid {
+        let mut covers = String::new();
+        for (i, cover) in self.covers.iter().enumerate() {
+            if i > 0 {
+                covers.push(' ');
+            }
+            cover.write(&mut covers);
+        }
+        Paid { enrolment_no: self.enrolment_no, beneficiary_no: self.beneficiary_no, covers }
+    }
+
     /// Who is paid and where.
     pub fn payee(&self) -> Payee<'_> {
         Payee {
@@ -171,6 +183,25 @@ impl Payee<'_> {
     }
 }
 
+/// Whose payment it is and what it covers: what is kept beside an outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paid {
+    /// The enrolment.
+    pub enrolment_no: i64,
+    /// The person.
+    pub beneficiary_no: i64,
+    /// The covers as the payment's line has them.
+    pub covers: String,
+}
+
+/// The covers of a text that a payment's line or an outcome has.
+///
+/// # Errors
+/// The text of one that cannot be read; it names nobody.
+pub fn read_covers(text: &str) -> impl Iterator<Item = Result<Cover, FrozenLineError>> {
+    text.split(' ').map(|text| cover(text).ok_or_else(|| FrozenLineError(text.to_string())))
+}
+
 /// A line that is no frozen payment. It is told by its number alone: what stands in it is for no screen or log.
 #[derive(Debug, thiserror::Error)]
 #[error("第 {0} 笔不是完整的发放明细")]
@@ -182,18 +213,14 @@ impl<'a> FrozenLine<'a> {
     /// # Errors
     /// When it is none.
     pub fn read(line: &'a str) -> Result<FrozenLine<'a>, FrozenLineError> {
-        let (mut tabs, mut start) = (memchr_iter(b'\t', line.as_bytes()), 0);
-        let mut number = || {
-            let end = tabs.next()?;
-            let field = &line[start..end];
-            start = end + 1;
-            field.parse::<i64>().ok()
+        let (line_no, rest) = number(line, Some(b'\t')).ok_or_else(|| FrozenLineError("?".to_string()))?;
+        let numbers = || {
+            let (enrolment_no, rest) = number(rest, Some(b'\t'))?;
+            let (amount, rest) = number(rest, Some(b'\t'))?;
+            let (offset, rest) = number(rest, Some(b'\t'))?;
+            Some((enrolment_no, amount, offset, rest))
         };
-        let line_no = number().ok_or_else(|| FrozenLineError("?".to_string()))?;
-        let (Some(enrolment_no), Some(amount), Some(offset)) = (number(), number(), number()) else {
-            return Err(FrozenLineError(line_no.to_string()));
-        };
-        let rest = &line[start..];
+        let (enrolment_no, amount, offset, rest) = numbers().ok_or_else(|| FrozenLineError(line_no.to_string()))?;
         Ok(FrozenLine { line_no, enrolment_no, amount: Money(amount), offset: Money(offset), text: line, rest })
     }
 
@@ -233,6 +260,25 @@ impl<'a> FrozenLine<'a> {
         is_whole.then_some(payee).ok_or_else(|| self.unreadable())
     }
 
+    /// Looks whether [`FrozenLine::payee`] could be read, without reading it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn has_payee(&self) -> Result<(), FrozenLineError> {
+        let tabs = self.rest.bytes().filter(|byte| *byte == b'\t').count();
+        let is_whole = tabs == 6 && number(self.rest, Some(b'\t')).is_some();
+        is_whole.then_some(()).ok_or_else(|| self.unreadable())
+    }
+
+    /// Whose it is and what it covers.
+    ///
+    /// # Errors
+    /// When the person cannot be read.
+    pub fn paid(&self) -> Result<Paid, FrozenLineError> {
+        let (beneficiary_no, _) = number(self.rest, Some(b'\t')).ok_or_else(|| self.unreadable())?;
+        Ok(Paid { enrolment_no: self.enrolment_no, beneficiary_no, covers: self.covers_field().to_string() })
+    }
+
     /// The whole payment.
     ///
     /// # Errors
@@ -265,15 +311,34 @@ fn fields(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The number at the beginning of a text, and what stands after the byte, or the text's end, that ends it. Years of payments are read with
+/// it, digit by digit; what has more digits than any amount is no number.
+fn number(text: &str, end: Option<u8>) -> Option<(i64, &str)> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text),
+    };
+    let mut value = 0_i64;
+    for (at, byte) in digits.bytes().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return if end == Some(byte) && at > 0 { Some((sign * value, digits.get(at + 1..)?)) } else { None };
+        }
+        if at == 18 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    (end.is_none() && !digits.is_empty()).then_some((sign * value, ""))
+}
+
 fn cover(text: &str) -> Option<Cover> {
-    let (month, amounts) = text.split_once('=')?;
-    let mut amounts = amounts.splitn(3, '/').map(|fen| fen.parse().map(Money).ok());
-    Some(Cover {
-        period: Period::from_number(month.parse().ok()?).ok()?,
-        amount: amounts.next()??,
-        claim: amounts.next()??,
-        covered_before: amounts.next()??,
-    })
+    let (month, rest) = number(text, Some(b'='))?;
+    let (amount, rest) = number(rest, Some(b'/'))?;
+    let (claim, rest) = number(rest, Some(b'/'))?;
+    let (covered_before, _) = number(rest, None)?;
+    let period = Period::from_number(month).ok()?;
+    Some(Cover { period, amount: Money(amount), claim: Money(claim), covered_before: Money(covered_before) })
 }
 
 /// SHA-256 over frozen payments with what each covers, and what is offset beside them, taken in as they are read.
@@ -281,6 +346,11 @@ fn cover(text: &str) -> Option<Cover> {
 pub struct FrozenDigest(Sha256);
 
 impl FrozenDigest {
+    /// Some payments, as they are stored, each with its line break.
+    pub fn lines(&mut self, text: &str) {
+        self.0.update(text.as_bytes());
+    }
+
     /// The next payment, as it is stored.
     pub fn line(&mut self, line: &FrozenLine<'_>) {
         self.0.update(line.text.as_bytes());
@@ -511,13 +581,21 @@ mod tests {
         let mut again = String::new();
         read.payment().unwrap().frozen_form(&mut again);
         assert_eq!(again, line);
+        assert_eq!(read.paid().unwrap(), payment().paid());
+        assert_eq!(read_covers(&payment().paid().covers).collect::<Result<Vec<_>, _>>().unwrap(), payment().covers);
+        assert!(read.has_payee().is_ok() && read.payee().is_ok());
+        let mut digest = FrozenDigest::default();
+        digest.lines(&line);
+        assert_eq!(digest.finish(&[]), frozen_digest([&payment()], &[]), "a page is digested like its lines");
         let mut digest = FrozenDigest::default();
         digest.line(&read);
         assert_eq!(digest.finish(&[]), frozen_digest([&payment()], &[]), "what is stored is what is digested");
         let broken = ["", "17\t3\t14000\t192000", "x\t3\t14000\t192000\t5"];
         assert!(broken.iter().all(|text| FrozenLine::read(text).is_err()));
         for wrong in [line.replace("202602=", "202613="), line.replace("/10000 ", " "), line.replace("\tRCC\t", "\t")] {
-            let told = FrozenLine::read(wrong.trim_end()).unwrap().payment().unwrap_err().to_string();
+            let line = FrozenLine::read(wrong.trim_end()).unwrap();
+            assert_eq!(line.has_payee().is_ok(), line.payee().is_ok(), "{wrong}");
+            let told = line.payment().unwrap_err().to_string();
             assert_eq!(told, "第 17 笔不是完整的发放明细", "{wrong}");
         }
     }

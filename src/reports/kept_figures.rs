@@ -2,18 +2,17 @@
 //! else is read, so it takes as long as there are differences. [`super::ledger`] comes to the same figures person by
 //! person; `doctor` compares what both stand on.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::ledger::{self, MonthFigures, Uncovered};
 use crate::calculation::baseline::{Asked, Claims, SentSoFar, Since};
 use crate::calculation::claim::claim;
-use crate::domain::payment::PaymentState;
+use crate::domain::money::Money;
 use crate::domain::period::Period;
 use crate::domain::scheme::Scheme;
 use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::engine::Tx;
-use crate::storage::error::StorageError;
 use crate::storage::{baseline, cover, enrolment, enrolment_event, hold, month_sum, recovery, run};
 
 /// The scheme, and the figures of the months that [`ledger::Ledger::read`] would have. None when nothing is kept for all
@@ -66,12 +65,12 @@ pub async fn kept_figures(
         figures.insert(month, of_month);
     }
 
-    let holds = hold::open_by_person(tx, agency).await?;
+    let held = hold::held(tx, agency).await?;
+    let mut missing: Vec<(i64, Period, Money, bool)> = Vec::new();
     let failed_covers = cover::by_enrolment(failed.clone());
     let since = Since { baseline: &baseline, scheme: &scheme, is_other_version: false, failed: failed_covers };
     let mut sent = SentSoFar::Since(since);
     for person in &people {
-        let mut missing = Vec::new();
         let (then, is_moved) = (then.get(&person.no), is_moved.contains(&person.no));
         let asked = Asked { no: person.no, now: &person.entitlement, then, is_moved };
         let sent = sent.to(asked).months(&scheme, &person.entitlement);
@@ -82,20 +81,20 @@ pub async fn kept_figures(
             let overpaid = (covered - due).at_least_zero();
             figures.differ(overpaid, (overpaid - moved.written_off).at_least_zero());
             if covered < due {
-                missing.push((*month, due - covered));
+                missing.push((person.no, *month, due - covered, held.contains(&person.beneficiary_no)));
             }
         }
-        let is_held = holds.contains_key(&person.beneficiary_no);
-        let needs_reason = !missing.is_empty() && !is_held;
-        let attempts = if needs_reason { last_failures(tx, agency, person.no).await? } else { HashMap::new() };
-        for (month, amount) in missing {
-            let reason = Uncovered::because(is_held, attempts.get(&month).copied());
-            figures.entry(month).and_modify(|f| f.miss(amount, reason));
-        }
+    }
+    let mut asked: Vec<i64> = missing.iter().filter(|(.., is_held)| !is_held).map(|(no, ..)| *no).collect();
+    asked.dedup();
+    let last_failures = cover::last_failures(tx, agency, &asked).await?;
+    for (no, month, amount, is_held) in missing {
+        let reason = Uncovered::because(is_held, last_failures.get(&(no, month)).copied());
+        figures.entry(month).and_modify(|f| f.miss(amount, reason));
     }
     let looked_at: HashSet<i64> = people.iter().map(|p| p.no).collect();
     for payment in failed.iter().filter(|f| !looked_at.contains(&f.enrolment_no)) {
-        let reason = Uncovered::because(holds.contains_key(&payment.beneficiary_no), Some(payment.state));
+        let reason = Uncovered::because(held.contains(&payment.beneficiary_no), Some(payment.state));
         for cover in &payment.covers {
             figures.entry(cover.period).and_modify(|f| f.miss(cover.amount, reason));
         }
@@ -104,15 +103,4 @@ pub async fn kept_figures(
         of_month.uncovered_by.sort_by_key(|by| by.reason);
     }
     Ok(Some((scheme, figures.into_values().collect())))
-}
-
-/// How the last payment of each month that failed ended, of an enrolment.
-async fn last_failures(
-    tx: &mut Tx,
-    agency: &str,
-    enrolment_no: i64,
-) -> Result<HashMap<Period, PaymentState>, StorageError> {
-    let sent = cover::sent_of_enrolment(tx, agency, enrolment_no).await?;
-    let failed = sent.into_iter().filter(|s| s.state != PaymentState::Cancelled && !s.state.covers());
-    Ok(failed.map(|s| (s.period, s.state)).collect())
 }

@@ -9,6 +9,8 @@ pub mod budget;
 pub mod certification;
 pub mod comparison;
 pub mod doctor;
+mod examined_people;
+mod examined_runs;
 pub mod kept_figures;
 pub mod ledger;
 pub mod letter;

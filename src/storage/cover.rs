@@ -3,23 +3,36 @@
 //! The effective cover of a month is what payments put into it, less what was recovered from it, plus
 //! what was offset into it (see [`super::recovery`]).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::engine::Tx;
 use super::error::StorageError;
 use super::payment::{ALL_LINES, Pages, Standing, StoredOutcome, outcome_kind, pages_of_enrolment, unreadable};
-use super::{payment_file, recovery, run};
+use super::{HUNDRED, hundred_values, payment_file, recovery, run};
 use crate::domain::baseline::Sent;
 use crate::domain::money::Money;
-use crate::domain::payment::{Cover, FrozenLine, PaymentState};
+use crate::domain::payment::{Cover, FrozenLine, PaymentState, read_covers};
 use crate::domain::period::Period;
-use crate::domain::recovery::{Entry, RunKey, Stretch};
+use crate::domain::recovery::{RunKey, Stretch};
 use crate::domain::run::Run;
 use crate::values;
 
+/// What an outcome says of a payment that failed, as one text (see [`Tx::fetch_lines`]).
+macro_rules! select_failed {
+    ($condition:expr) => {
+        concat!(
+            "SELECT CONCAT_WS('\t', run_no, kind, enrolment_no, beneficiary_no, covers) FROM payment_outcome \
+             WHERE agency_code = $1 AND kind IN ('withheld', 'rejected', 'returned') AND ",
+            $condition,
+            " ORDER BY run_no, line_no"
+        )
+    };
+}
+
 statements! {
-    TOLD_SINCE = "SELECT period, run_no, line_no, kind FROM payment_outcome WHERE agency_code = $1 AND event_no > $2 \
-                  ORDER BY run_no, line_no, seq_no";
+    /// Whatever failed stays so: no later outcome need be looked for.
+    FAILED_SINCE = select_failed!("event_no > $2");
+    FAILED_OF = select_failed!(concat!("enrolment_no IN (", hundred!(), ")"));
 }
 
 /// Amount by enrolment and month.
@@ -103,47 +116,53 @@ pub struct FailedPayment {
     pub covers: Vec<Cover>,
 }
 
-/// Payments of these runs that failed after an audit event, in order of run and line. Only pages that hold one are
-/// looked into.
+impl FailedPayment {
+    fn read(line: &str) -> Result<FailedPayment, StorageError> {
+        let wrong = || StorageError::inconsistent("payment_outcome", line, "无法读取");
+        let mut fields = line.split('\t');
+        let mut text = || fields.next().ok_or_else(wrong);
+        let number = |text: &str| text.parse::<i64>().map_err(|_| wrong());
+        Ok(FailedPayment {
+            run_no: number(text()?)?,
+            state: outcome_kind(text()?)?.into(),
+            enrolment_no: number(text()?)?,
+            beneficiary_no: number(text()?)?,
+            covers: read_covers(text()?).collect::<Result<_, _>>().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// Payments of these runs that failed after an audit event, in order of run and line. No page is looked into.
 ///
 /// # Errors
-/// As [`covered`].
+/// The database's, or a stored value that cannot be.
 pub async fn failed_since(
     tx: &mut Tx,
     agency: &str,
     runs: &[Run],
     event_no: i64,
 ) -> Result<Vec<FailedPayment>, StorageError> {
-    let rows: Vec<(i64, i64, i64, String)> = tx.fetch_all(TOLD_SINCE, values![agency, event_no]).await?;
-    let mut failed = Vec::new();
-    for of_run in rows.chunk_by(|(_, a, ..), (_, b, ..)| a == b) {
-        let Some(run) = runs.iter().find(|r| r.no == of_run[0].1) else { continue };
-        // Of a line, the last that was told counts.
-        let mut told: BTreeMap<i64, PaymentState> = BTreeMap::new();
-        for (_, _, line_no, kind) in of_run {
-            told.insert(*line_no, outcome_kind(kind)?.into());
-        }
-        told.retain(|_, state| !state.covers());
-        let (Some(first), Some(last)) = (told.keys().next(), told.keys().next_back()) else { continue };
-        let mut pages = Pages::of(agency, run, (*first, *last));
-        while let Some(page) = pages.next(tx).await? {
-            if told.range(page.bounds()).next().is_none() {
-                continue;
-            }
-            for line in page.lines()? {
-                if let Some(state) = told.get(&line.line_no) {
-                    failed.push(FailedPayment {
-                        enrolment_no: line.enrolment_no,
-                        beneficiary_no: line.payee().map_err(unreadable)?.beneficiary_no,
-                        run_no: run.no,
-                        state: *state,
-                        covers: covers(&line).collect::<Result<_, _>>()?,
-                    });
-                }
-            }
+    let mut failed = tx.fetch_lines(FAILED_SINCE, values![agency, event_no], FailedPayment::read).await?;
+    failed.retain(|payment| runs.iter().any(|run| run.no == payment.run_no));
+    Ok(failed)
+}
+
+/// How the last payment of each month that failed ended, of some enrolments.
+///
+/// # Errors
+/// As [`failed_since`].
+pub async fn last_failures(
+    tx: &mut Tx,
+    agency: &str,
+    enrolment_nos: &[i64],
+) -> Result<HashMap<(i64, Period), PaymentState>, StorageError> {
+    let mut last = HashMap::new();
+    for some in enrolment_nos.chunks(HUNDRED) {
+        for payment in tx.fetch_lines(FAILED_OF, hundred_values(agency, some), FailedPayment::read).await? {
+            last.extend(payment.covers.iter().map(|cover| ((payment.enrolment_no, cover.period), payment.state)));
         }
     }
-    Ok(failed)
+    Ok(last)
 }
 
 /// What failed payments had covered, by enrolment.
@@ -400,83 +419,4 @@ pub async fn sent_of_enrolment(tx: &mut Tx, agency: &str, enrolment_no: i64) -> 
     }
     found.sort_by_key(|s| (s.period, s.run.no));
     Ok(found)
-}
-
-/// A month whose effective cover cannot be.
-#[derive(Debug, Clone, Copy)]
-pub struct WronglyCovered {
-    /// Whose.
-    pub enrolment_no: i64,
-    /// The benefit month.
-    pub period: Period,
-    /// Effective cover.
-    pub covered: Money,
-    /// The most that was ever owed for it.
-    pub claim: Money,
-}
-
-/// What all payments of an agency say, in one reading.
-#[derive(Debug, Default)]
-pub struct Recount {
-    /// Covers there are.
-    pub covers: usize,
-    /// By enrolment and month: covered before recoveries, and the most that was ever owed. Without cancelled runs.
-    pub months: HashMap<(i64, Period), (Money, Money)>,
-    /// By month, run and state, in this order.
-    pub sums: Vec<MonthSum>,
-}
-
-/// Reads every payment of these runs.
-///
-/// # Errors
-/// As [`covered`].
-pub async fn recount(tx: &mut Tx, agency: &str, runs: &[Run]) -> Result<Recount, StorageError> {
-    let mut found = Recount::default();
-    for run in runs {
-        let mut of_run = SumsOfRun::new();
-        each_line(tx, agency, run, |line, state, _| {
-            for cover in covers(line) {
-                let cover = cover?;
-                found.covers += 1;
-                count(&mut of_run, &cover, state);
-                if state != PaymentState::Cancelled {
-                    let month = found.months.entry((line.enrolment_no, cover.period)).or_default();
-                    month.0 += if state.covers() { cover.amount } else { Money::ZERO };
-                    month.1 = month.1.max(cover.claim);
-                }
-            }
-            Ok(())
-        })
-        .await?;
-        found.sums.extend(of_run.into_iter().map(|key| month_sum(run, key)));
-    }
-    found.sums.sort_by_key(|s| (s.period, s.run_no, s.state.code()));
-    Ok(found)
-}
-
-impl Recount {
-    /// Months that are, with what recoveries did, covered by more than was ever owed, or by less than nothing.
-    pub fn wrongly_covered(&self, entries: &[Entry]) -> Vec<WronglyCovered> {
-        let mut moved: HashMap<(i64, Period), (Money, Money)> = HashMap::new();
-        for entry in entries.iter().filter(|e| e.recovers()) {
-            moved.entry((entry.enrolment_no, entry.period)).or_default().0 -= entry.amount;
-            if let Some(target) = entry.target {
-                let month = moved.entry((target.enrolment_no, target.period)).or_default();
-                month.0 += entry.amount;
-                month.1 = month.1.max(target.claim);
-            }
-        }
-        let untouched =
-            self.months.iter().filter(|(key, _)| !moved.contains_key(key)).map(|(key, month)| (*key, *month));
-        let touched = moved.iter().map(|(key, (more, claim))| {
-            let month = self.months.get(key).copied().unwrap_or_default();
-            (*key, (month.0 + *more, month.1.max(*claim)))
-        });
-        let wrong = untouched.chain(touched).filter(|(_, (covered, claim))| !(Money::ZERO..=*claim).contains(covered));
-        let mut wrong: Vec<WronglyCovered> = wrong
-            .map(|((enrolment_no, period), (covered, claim))| WronglyCovered { enrolment_no, period, covered, claim })
-            .collect();
-        wrong.sort_by_key(|w| (w.enrolment_no, w.period));
-        wrong
-    }
 }

@@ -488,6 +488,25 @@ impl Tx {
         Ok(lines)
     }
 
+    /// Calls `take` with the bytes of every row of a query of one value, where they stand.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn fetch_bytes(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), StorageError> {
+        on!(self, connection => {
+            let mut rows = bind_all!(sqlx::query(sql), values).fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                take(row.try_get(0)?);
+            }
+        });
+        Ok(())
+    }
+
     /// The row of a query, if there is one.
     ///
     /// # Errors

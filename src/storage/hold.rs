@@ -1,6 +1,6 @@
 //! Holds on people.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 
@@ -16,6 +16,7 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     OPEN = "SELECT hold_no, beneficiary_no, reason_class, note, opened_on, opened_event_no FROM hold \
             WHERE agency_code = $1 AND cleared_on IS NULL ORDER BY hold_no";
+    HELD = "SELECT DISTINCT beneficiary_no FROM hold WHERE agency_code = $1 AND cleared_on IS NULL";
     OF_PERSON = "SELECT hold_no, reason_class, note, opened_on, opened_by, cleared_on, cleared_by, resolution FROM hold \
                  WHERE agency_code = $1 AND beneficiary_no = $2 ORDER BY hold_no";
     CLEAR = "UPDATE hold SET cleared_on = $3, cleared_by = $4, cleared_event_no = $5, resolution = $6 \
@@ -111,6 +112,15 @@ pub async fn open_by_person(tx: &mut Tx, agency: &str) -> Result<HashMap<i64, (H
     let mut holds = open(tx, agency).await?;
     holds.reverse();
     Ok(holds.into_iter().map(|(hold, event)| (hold.beneficiary_no, (hold, event))).collect())
+}
+
+/// Who may not be paid.
+///
+/// # Errors
+/// The database's.
+pub async fn held(tx: &mut Tx, agency: &str) -> Result<HashSet<i64>, StorageError> {
+    let rows: Vec<(i64,)> = tx.fetch_all(HELD, values![agency]).await?;
+    Ok(rows.into_iter().map(|(beneficiary_no,)| beneficiary_no).collect())
 }
 
 /// Clears an open hold; false when it was not open.

@@ -11,7 +11,8 @@ statements! {
     KEEP = "INSERT INTO kept_file (agency_code, digest, name, byte_count, content, event_no) VALUES ($1, $2, $3, $4, $5, $6) \
             ON CONFLICT (agency_code, digest) DO NOTHING";
     CONTENT = "SELECT content FROM kept_file WHERE agency_code = $1 AND digest = $2";
-    DIGESTS = "SELECT digest, name FROM kept_file WHERE agency_code = $1 ORDER BY event_no, digest";
+    PIECE = "SELECT SUBSTR(content, CAST($3 AS INTEGER), CAST($4 AS INTEGER)) FROM kept_file WHERE agency_code = $1 AND digest = $2";
+    DIGESTS = "SELECT digest, name, byte_count FROM kept_file WHERE agency_code = $1 ORDER BY event_no, digest";
 }
 
 /// The digest a file is kept under: what `sha256sum` prints.
@@ -66,10 +67,44 @@ pub async fn content(tx: &mut Tx, agency: &str, digest: &str) -> Result<Vec<u8>,
     }
 }
 
-/// Digest and name of every kept file.
+/// Bytes of a file that are looked at together.
+const PIECE_BYTES: i64 = 32 << 20;
+
+/// A file that is kept: its digest, its name, and how many bytes it had.
+pub type KeptFile = (String, String, i64);
+
+/// Every kept file.
 ///
 /// # Errors
 /// The database's.
-pub async fn digests(tx: &mut Tx, agency: &str) -> Result<Vec<(String, String)>, StorageError> {
+pub async fn all(tx: &mut Tx, agency: &str) -> Result<Vec<KeptFile>, StorageError> {
     tx.fetch_all(DIGESTS, values![agency]).await
+}
+
+/// Looks whether the bytes of a file are those that were kept, without holding a large one whole.
+///
+/// # Errors
+/// The database's, and when its bytes have changed.
+pub async fn verify(tx: &mut Tx, agency: &str, (digest, _, bytes): &KeptFile) -> Result<(), StorageError> {
+    let (mut seen, mut count) = (Sha256::new(), 0_i64);
+    loop {
+        let before = count;
+        let take = |piece: &[u8]| {
+            count += i64::try_from(piece.len()).unwrap_or(i64::MAX);
+            seen.update(piece);
+        };
+        if *bytes <= PIECE_BYTES {
+            tx.fetch_bytes(CONTENT, values![agency, digest], take).await?;
+            break;
+        }
+        tx.fetch_bytes(PIECE, values![agency, digest, before + 1, PIECE_BYTES], take).await?;
+        if count - before < PIECE_BYTES {
+            break;
+        }
+    }
+    if hex(&seen.finalize()) == *digest && count == *bytes {
+        Ok(())
+    } else {
+        Err(StorageError::inconsistent("kept_file", digest, "文件内容与摘要不符"))
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::cover::MonthSum;
 use super::engine::{Tx, Value};
 use super::error::StorageError;
-use super::payment::{payment_state, unreadable};
+use super::payment::{outcome_kind, payment_state, unreadable};
 use super::period;
 use crate::domain::money::Money;
 use crate::domain::payment::{Cover, FrozenLine, OutcomeKind};
@@ -18,21 +18,23 @@ statements! {
                 FROM month_sum s JOIN run r ON r.agency_code = s.agency_code AND r.period = s.period AND r.run_no = s.run_no \
                 LEFT JOIN payment_file f ON f.agency_code = s.agency_code AND f.period = s.period AND f.run_no = s.run_no AND f.file_no = s.file_no \
                 WHERE s.agency_code = $1 AND r.scheme_code = $2 AND s.covered_period BETWEEN $3 AND $4 AND s.cover_count <> 0";
+    OF_RUN = "SELECT covered_period, file_no, told, cover_count, amount_fen FROM month_sum \
+              WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND (cover_count <> 0 OR amount_fen <> 0)";
     FORGET = "DELETE FROM month_sum WHERE agency_code = $1 AND period = $2 AND run_no = $3";
     ADD = "INSERT INTO month_sum (agency_code, period, run_no, covered_period, file_no, told, cover_count, amount_fen) \
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (agency_code, period, run_no, covered_period, file_no, told) \
            DO UPDATE SET cover_count = month_sum.cover_count + excluded.cover_count, amount_fen = month_sum.amount_fen + excluded.amount_fen";
 }
 
-/// Month, file (0: in none) and last outcome.
-type Key = (Period, i64, Option<OutcomeKind>);
+/// Month, file (0: in none) and last outcome of some covers.
+pub type Place = (Period, i64, Option<OutcomeKind>);
 
 /// Sums of some payments by month, file and last outcome.
 #[derive(Debug, Clone, Default)]
 pub struct Sums {
-    by_key: HashMap<Key, (i64, Money)>,
+    by_key: HashMap<Place, (i64, Money)>,
     /// Those of the key that was counted last, not yet among the others: nearly all payments of a file have one month.
-    last: Option<(Key, (i64, Money))>,
+    last: Option<(Place, (i64, Money))>,
 }
 
 impl Sums {
@@ -90,6 +92,20 @@ impl Sums {
             sum.1 += amount;
         }
     }
+}
+
+/// The sums of a run as they are kept, those of nothing left out.
+///
+/// # Errors
+/// The database's, or a stored word that is unknown.
+pub async fn of_run(tx: &mut Tx, agency: &str, run: &Run) -> Result<HashMap<Place, (i64, Money)>, StorageError> {
+    let key = values![agency, run.periods.last.number(), run.no];
+    let rows: Vec<(i64, i64, String, i64, i64)> = tx.fetch_all(OF_RUN, key).await?;
+    let read = |(month, file_no, told, count, fen): (i64, i64, String, i64, i64)| {
+        let told = if told.is_empty() { None } else { Some(outcome_kind(&told)?) };
+        Ok(((period("month_sum", month)?, file_no, told), (count, Money(fen))))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// Adds to the sums of a run.

@@ -15,7 +15,7 @@ use super::{enrolment, roll};
 use crate::domain::bank::ReasonClass;
 use crate::domain::credit::{Credits, LaidPage};
 use crate::domain::enrolment::Account;
-use crate::domain::payment::{FrozenLine, OutcomeKind, Payment, PaymentState};
+use crate::domain::payment::{FrozenLine, OutcomeKind, Paid, Payment, PaymentState};
 use crate::domain::period::date_number;
 use crate::domain::run::Run;
 use crate::values;
@@ -46,8 +46,8 @@ statements! {
     CHANGED_AFTER = "SELECT v.enrolment_no FROM roll_page p CROSS JOIN enrolment_event v WHERE p.agency_code = $1 AND p.scheme_code = $2 \
                      AND p.entered_by = $3 AND v.agency_code = p.agency_code \
                      AND v.enrolment_no BETWEEN p.first_enrolment_no AND p.last_enrolment_no AND v.kind = 'account' AND +v.event_no <= $4";
-    OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no FROM payment_outcome \
-                       WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
+    OUTCOMES_OF_LINES = "SELECT line_no, seq_no, kind, reason_class, reason_code, reason_text, bank_ref, outcome_on, file_no, enrolment_no, beneficiary_no, covers \
+                       FROM payment_outcome WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND line_no BETWEEN $4 AND $5 ORDER BY line_no, seq_no";
 }
 
 /// Some hundred frozen payments.
@@ -72,6 +72,16 @@ impl Page {
         self.first_line_no..=self.last_line_no
     }
 
+    /// The smallest and the greatest enrolment on it.
+    pub fn enrolments(&self) -> RangeInclusive<i64> {
+        self.first_enrolment_no..=self.last_enrolment_no
+    }
+
+    /// Its payments as they are stored.
+    pub fn content(&self) -> &str {
+        &self.content
+    }
+
     /// How many lines it spans.
     pub fn span(&self) -> usize {
         usize::try_from(self.last_line_no - self.first_line_no + 1).unwrap_or_default()
@@ -82,10 +92,7 @@ impl Page {
     /// # Errors
     /// When one cannot be read, or is not within the bounds by which the page is found.
     pub fn lines(&self) -> Result<Vec<FrozenLine<'_>>, StorageError> {
-        let wrong = |problem: &dyn std::fmt::Display| {
-            let row = format!("{}-{} 第 {} 页", self.period, self.run_no, self.no);
-            StorageError::inconsistent("payment_page", row, problem)
-        };
+        let wrong = |problem: &dyn std::fmt::Display| self.wrong(problem);
         let lines: Result<Vec<FrozenLine<'_>>, _> = self.content.lines().map(FrozenLine::read).collect();
         let lines = lines.map_err(|e| wrong(&e))?;
         let fits = |l: &FrozenLine<'_>| {
@@ -96,6 +103,14 @@ impl Page {
             None => Ok(lines),
             Some(line) => Err(wrong(&format_args!("第 {} 笔不应在此页", line.line_no))),
         }
+    }
+}
+
+impl Page {
+    /// Something is wrong with it.
+    pub fn wrong(&self, problem: impl std::fmt::Display) -> StorageError {
+        let row = format!("{}-{} 第 {} 页", self.period, self.run_no, self.no);
+        StorageError::inconsistent("payment_page", row, problem)
     }
 }
 
@@ -299,6 +314,13 @@ impl Standing {
         self.files.get(at).filter(|f| f.first_line_no <= line_no)
     }
 
+    /// Lines that something was told of, in order.
+    pub fn told_lines(&self) -> Vec<i64> {
+        let mut lines: Vec<i64> = self.outcomes.keys().copied().collect();
+        lines.sort_unstable();
+        lines
+    }
+
     /// Outcomes of a line, in order.
     pub fn outcomes(&self, line_no: i64) -> &[StoredOutcome] {
         self.outcomes.get(&line_no).map_or(&[], Vec::as_slice)
@@ -358,9 +380,18 @@ pub struct StoredOutcome {
     pub outcome_on: i64,
     /// File whose answer said so.
     pub file_no: Option<i64>,
+    enrolment_no: i64,
+    beneficiary_no: i64,
+    covers: String,
 }
 
 impl StoredOutcome {
+    /// True when it is of this payment: whose it is and what it covers are kept with both.
+    pub fn is_of(&self, paid: &Paid) -> bool {
+        let StoredOutcome { enrolment_no, beneficiary_no, covers, .. } = self;
+        (*enrolment_no, *beneficiary_no, covers) == (paid.enrolment_no, paid.beneficiary_no, &paid.covers)
+    }
+
     /// Kind as a value.
     ///
     /// # Errors
@@ -425,6 +456,8 @@ pub struct NewOutcome {
     pub bank_ref: String,
     /// The bank's date, else the business date.
     pub on: NaiveDate,
+    /// Of which payment it is told.
+    pub paid: Paid,
 }
 
 /// Stores outcomes of one run; `answer` is the file and return that said so, if any.
@@ -439,7 +472,7 @@ pub async fn insert_outcomes(
     outcomes: Vec<NewOutcome>,
     event_no: i64,
 ) -> Result<(), StorageError> {
-    const COLUMNS: [&str; 14] = [
+    const COLUMNS: [&str; 17] = [
         "agency_code",
         "period",
         "run_no",
@@ -454,6 +487,9 @@ pub async fn insert_outcomes(
         "file_no",
         "return_no",
         "event_no",
+        "enrolment_no",
+        "beneficiary_no",
+        "covers",
     ];
     let row = |o: NewOutcome| -> Vec<Value> {
         values![
@@ -471,6 +507,9 @@ pub async fn insert_outcomes(
             answer.map(|(file_no, _)| file_no),
             answer.map(|(_, return_no)| return_no),
             event_no,
+            o.paid.enrolment_no,
+            o.paid.beneficiary_no,
+            o.paid.covers,
         ]
     };
     tx.insert_rows("payment_outcome", &COLUMNS, outcomes.into_iter().map(row)).await

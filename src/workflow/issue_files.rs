@@ -114,7 +114,7 @@ pub async fn issue_files_to<T>(
     }
     let list: Vec<_> = files
         .iter()
-        .map(|f| json!({ "name": f.file.name, "rows": f.file.row_count, "total_fen": f.file.total_fen, "digest": f.file.digest }))
+        .map(|f| json!({ "name": f.file.name, "rows": f.file.row_count, "total_fen": f.file.total_fen, "digest": f.file.digest, "payments": f.file.payments_digest }))
         .collect();
     offset::close_settled(office, &mut step, &frozen.offsets).await?;
     let detail =
@@ -194,13 +194,24 @@ async fn withhold(
             left.insert(target.enrolment_no, format!("暂停支付: {}", hold.reason.title()));
         }
     }
-    let (mut withheld, mut stretches) = (Vec::new(), Vec::new());
+    let (mut withheld, mut stretches, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
     for payment in &payments {
         if let Some((hold, _)) = holds.get(&payment.beneficiary_no) {
             left.insert(payment.enrolment_no, format!("暂停支付: {}", hold.reason.title()));
         }
         if let Some(reason) = left.get(&payment.enrolment_no).cloned() {
             let Payment { line_no, amount, .. } = *payment;
+            outcomes.push(NewOutcome {
+                line_no,
+                seq_no: 1,
+                kind: OutcomeKind::Withheld,
+                reason_class: None,
+                reason_code: String::new(),
+                reason_text: reason.clone(),
+                bank_ref: String::new(),
+                on: step.on,
+                paid: payment.paid(),
+            });
             withheld.push(Withheld { line_no, name: payment.name.clone(), amount, reason });
             stretches.push((payment.offset, amount));
             sums.add(&payment.covers, 0, Some(OutcomeKind::Withheld));
@@ -209,17 +220,6 @@ async fn withhold(
     if withheld.is_empty() {
         return Ok((withheld, left));
     }
-    let outcomes = withheld.iter().map(|w| NewOutcome {
-        line_no: w.line_no,
-        seq_no: 1,
-        kind: OutcomeKind::Withheld,
-        reason_class: None,
-        reason_code: String::new(),
-        reason_text: w.reason.clone(),
-        bank_ref: String::new(),
-        on: step.on,
-    });
-    let outcomes = outcomes.collect();
     payment::insert_outcomes(&mut step.tx, &step.agency, run, None, outcomes, step.event_no).await?;
     let reason = PostingReason { run_no: Some(run.no), note: "报盘时暂缓", ..PostingReason::default() };
     move_money(step, run, PostingKind::Release, &stretches, &reason).await?;

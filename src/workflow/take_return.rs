@@ -491,6 +491,7 @@ impl<'a> Matching<'a> {
             reason_text: text.to_string(),
             bank_ref: row.map_or_else(String::new, |r| r.bank_ref.to_string()),
             on: row.and_then(|r| r.on).unwrap_or(self.on),
+            paid: line.paid().map_err(payment::unreadable)?,
         });
         Ok(())
     }

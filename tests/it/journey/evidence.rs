@@ -257,6 +257,41 @@ async fn the_doctor_names_what_was_changed() {
                 "ROLLS",
             ),
             (
+                "UPDATE payment_page SET last_enrolment_no = last_enrolment_no + 1 WHERE agency_code = $1",
+                "UPDATE payment_page SET last_enrolment_no = last_enrolment_no - 1 WHERE agency_code = $1",
+                "FROZEN",
+            ),
+            (
+                "UPDATE payment_page SET last_line_no = last_line_no + 1 WHERE agency_code = $1",
+                "UPDATE payment_page SET last_line_no = last_line_no - 1 WHERE agency_code = $1",
+                "FROZEN",
+            ),
+            (
+                "UPDATE payment_outcome SET enrolment_no = enrolment_no + 1 WHERE agency_code = $1",
+                "UPDATE payment_outcome SET enrolment_no = enrolment_no - 1 WHERE agency_code = $1",
+                "STATES",
+            ),
+            (
+                "UPDATE payment_outcome SET covers = REPLACE(covers, '=12000/', '=11000/') WHERE agency_code = $1",
+                "UPDATE payment_outcome SET covers = REPLACE(covers, '=11000/', '=12000/') WHERE agency_code = $1",
+                "STATES",
+            ),
+            (
+                "UPDATE payment_file SET payments_digest = payments_digest || '0' WHERE agency_code = $1",
+                "UPDATE payment_file SET payments_digest = SUBSTR(payments_digest, 1, 64) WHERE agency_code = $1",
+                "FILES",
+            ),
+            (
+                "UPDATE month_sum SET file_no = file_no + 1 WHERE agency_code = $1",
+                "UPDATE month_sum SET file_no = file_no - 1 WHERE agency_code = $1",
+                "KEPT",
+            ),
+            (
+                "UPDATE kept_file SET byte_count = byte_count + 1 WHERE agency_code = $1",
+                "UPDATE kept_file SET byte_count = byte_count - 1 WHERE agency_code = $1",
+                "KEPT_FILES",
+            ),
+            (
                 "UPDATE month_sum SET amount_fen = amount_fen + 1 WHERE agency_code = $1",
                 "UPDATE month_sum SET amount_fen = amount_fen - 1 WHERE agency_code = $1",
                 "KEPT",
@@ -302,4 +337,61 @@ async fn the_doctor_names_what_was_changed() {
         }
     })
     .await;
+}
+
+/// What is done to the payments of a run, and the check that finds it.
+type Forgery = (fn(&mut Vec<Payment>), &'static str);
+
+#[tokio::test]
+async fn what_no_digest_guards_yet_is_found_line_by_line() {
+    const FORGERIES: [Forgery; 8] = [
+        // Two lines that change places, and one that is not there.
+        (|all| all.swap(0, 1), "FROZEN"),
+        (|all| drop(all.pop()), "TOTALS"),
+        // A payment that does not lie where the one before ends: its money would come from elsewhere.
+        (|all| all[1].offset += Money(1), "TOTALS"),
+        // A month that another run has paid.
+        (|all| all[0].covers[0].period = "2026-01".parse().unwrap(), "NEVER_TWICE"),
+        // Somebody paid twice in one run, and somebody who is on no roll.
+        (|all| all[1].enrolment_no = all[0].enrolment_no, "NEVER_TWICE"),
+        (|all| all[2].enrolment_no = 99, "NEVER_TWICE"),
+        // More than is owed, and more than it covers.
+        (
+            |all| {
+                all[0].amount = Money(13_000);
+                all[0].covers[0].amount = Money(13_000);
+            },
+            "NEVER_TWICE",
+        ),
+        (|all| all[0].amount = Money(13_000), "NEVER_TWICE"),
+    ];
+    on_both_engines(async |office| {
+        office.import(&office.neighbours(3)).await;
+        office.pay("2026-01", &office.good_bank()).await;
+        let run = office.prepare("2026-02").await.run;
+        office.doctor().await;
+        let payments = office.payments(&run).await;
+        for (forge, code) in FORGERIES {
+            let mut forged = payments.clone();
+            forge(&mut forged);
+            store(office, run.no, &forged).await;
+            let broken = office.broken().await;
+            assert!(broken.contains(&code), "{code}: {broken:?}");
+            store(office, run.no, &payments).await;
+            office.doctor().await;
+        }
+    })
+    .await;
+}
+
+/// Puts payments into the only page of a run, with the bounds that they have.
+async fn store(office: &TestOffice, run_no: i64, payments: &[Payment]) {
+    let mut content = String::new();
+    payments.iter().for_each(|payment| payment.frozen_form(&mut content));
+    let enrolments = || payments.iter().map(|p| p.enrolment_no);
+    let bounds = (enrolments().min().unwrap(), enrolments().max().unwrap());
+    let last = payments.iter().map(|p| p.line_no).max().unwrap();
+    let sql = "UPDATE payment_page SET content = $3, first_enrolment_no = $4, last_enrolment_no = $5, last_line_no = $6 \
+               WHERE agency_code = $1 AND run_no = $2";
+    assert_eq!(office.by_hand(sql, values![AGENCY, run_no, content, bounds.0, bounds.1, last]).await, 1);
 }
