@@ -225,9 +225,9 @@ fn plain_fen(text: &str) -> Option<i64> {
     if yuan.is_empty() || yuan.len() > 15 {
         return None;
     }
-    yuan.iter().chain(&[tens, ones]).try_fold(0, |fen, digit| {
-        digit.is_ascii_digit().then(|| fen * 10 + i64::from(digit - b'0'))
-    })
+    yuan.iter()
+        .chain(&[tens, ones])
+        .try_fold(0, |fen, digit| digit.is_ascii_digit().then(|| fen * 10 + i64::from(digit - b'0')))
 }
 
 /// 元 with two decimals, no separators: what bank files carry. `0.05`, `-120.00`.

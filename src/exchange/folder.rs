@@ -92,10 +92,7 @@ pub fn write_waiting(path: &Path, bytes: &[u8]) -> Result<Waiting, Failure> {
 ///
 /// # Errors
 /// As [`write_new`]; the files before are there then.
-pub fn release<'a>(
-    folder: &Path,
-    files: impl IntoIterator<Item = &'a mut Waiting>,
-) -> Result<Vec<PathBuf>, Failure> {
+pub fn release<'a>(folder: &Path, files: impl IntoIterator<Item = &'a mut Waiting>) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = Vec::new();
     for file in files {
         let wrong = |e: std::io::Error| failure("FILE_UNWRITABLE", &file.path, &e);

@@ -46,6 +46,7 @@ const POSTGRES_FEW_ROWS: usize = 500;
 /// The same for rows that are pages or files, told by their column `content`: some hundred of them at once would be
 /// all that is stored.
 const BULKY_ROWS_PER_INSERT: usize = 16;
+
 /// How PostgreSQL stores long values: its usual way takes ten times as long to write pages and kept files, and
 /// makes them no smaller.
 const POSTGRES_COMPRESSION: &str = "SET default_toast_compression = 'lz4'";

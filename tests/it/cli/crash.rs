@@ -46,7 +46,10 @@ fn every_step_of_a_month_survives_a_kill() {
     let issue = ["bank", "issue", run, "--out", "out"];
     desk.survives("bank.issue", FINANCE, &issue);
     let unnamed = files_in(&desk.path("out"));
-    assert!(unnamed.iter().all(|f| f.extension().is_some_and(|e| e == "part")), "killed before the first name: {unnamed:?}");
+    assert!(
+        unnamed.iter().all(|f| f.extension().is_some_and(|e| e == "part")),
+        "killed before the first name: {unnamed:?}"
+    );
     desk.dies("folder:after-write", FINANCE, &issue);
     desk.dies("folder:after-rename", FINANCE, &issue);
     desk.as_(FINANCE, &issue).done().says("同样的文件");

@@ -23,7 +23,8 @@ const NAMES: [&str; 6] = ["王東", "李建国", "张秀英", "阿依古丽·买
 /// Layouts with files of the banks' own.
 fn layouts() -> Vec<String> {
     let book = built_in().unwrap();
-    book.layouts.iter().filter(|layout| layout.form.is_some()).map(|layout| layout.code.clone()).collect()
+    let own = book.all_layouts().into_iter().filter(|layout| layout.form.is_some());
+    own.map(|layout| layout.code.clone()).collect()
 }
 
 /// The finance desk in a month in which two banks have these layouts.
