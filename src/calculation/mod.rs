@@ -4,3 +4,5 @@ pub mod baseline;
 pub mod claim;
 pub mod payable;
 pub mod recovery;
+pub mod statement_chain;
+pub mod statement_match;

@@ -19,4 +19,5 @@ mod returns;
 mod rosters;
 mod rush;
 mod signatures;
+mod statements;
 mod todo;
