@@ -453,6 +453,7 @@ CREATE TABLE finding (
     run_no BIGINT,
     file_no BIGINT,
     line_no BIGINT,
+    entry_no BIGINT, -- of a bank's statement, when it concerns one
     amount_fen BIGINT NOT NULL, -- money in question, 0 if none
     message TEXT NOT NULL,
     opened_on BIGINT NOT NULL,
@@ -463,4 +464,71 @@ CREATE TABLE finding (
     explanation TEXT,
     PRIMARY KEY (agency_code, finding_no),
     CHECK ((explained_on IS NULL) = (explained_by IS NULL) AND (explained_on IS NULL) = (explanation IS NULL) AND (explained_on IS NULL) = (explained_event_no IS NULL))
+);
+
+-- A bank's statement of an account that was taken in.
+CREATE TABLE bank_statement (
+    agency_code TEXT NOT NULL,
+    statement_no BIGINT NOT NULL, -- 1, 2, 3 … in the order of taking in
+    bank_code TEXT NOT NULL,
+    account TEXT NOT NULL, -- of the office, in its plain form
+    number TEXT NOT NULL, -- the bank's, or the name of the file
+    first_on BIGINT NOT NULL, -- day of its first entry
+    last_on BIGINT NOT NULL, -- last day that it tells of
+    has_balances BIGINT NOT NULL CHECK (has_balances IN (0, 1)),
+    opening_fen BIGINT NOT NULL, -- 0 without balances
+    closing_fen BIGINT NOT NULL,
+    entry_count BIGINT NOT NULL,
+    new_count BIGINT NOT NULL, -- entries that no statement before it had
+    file_name TEXT NOT NULL,
+    digest TEXT NOT NULL, -- kept_file
+    taken_by TEXT NOT NULL,
+    taken_on BIGINT NOT NULL,
+    event_no BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, statement_no),
+    FOREIGN KEY (agency_code, digest) REFERENCES kept_file (agency_code, digest),
+    CHECK (last_on >= first_on AND new_count <= entry_count)
+);
+CREATE INDEX bank_statement_of_file ON bank_statement (agency_code, digest);
+
+-- One booking of a bank on an account of the office, once however many statements tell it. Append-only.
+CREATE TABLE statement_entry (
+    agency_code TEXT NOT NULL,
+    entry_no BIGINT NOT NULL, -- 1, 2, 3 … in the order of taking in
+    statement_no BIGINT NOT NULL, -- the first that told it
+    bank_code TEXT NOT NULL,
+    account TEXT NOT NULL,
+    booked_on BIGINT NOT NULL,
+    valued_on BIGINT,
+    amount_fen BIGINT NOT NULL CHECK (amount_fen <> 0), -- below zero: money out
+    bank_ref TEXT NOT NULL,
+    our_ref TEXT NOT NULL,
+    counterparty_name TEXT NOT NULL,
+    counterparty_account TEXT NOT NULL,
+    text TEXT NOT NULL,
+    code TEXT NOT NULL,
+    is_reversal BIGINT NOT NULL CHECK (is_reversal IN (0, 1)),
+    PRIMARY KEY (agency_code, entry_no),
+    FOREIGN KEY (agency_code, statement_no) REFERENCES bank_statement (agency_code, statement_no)
+);
+
+-- What an entry answers in our books, whole: a file sent, what of it was rejected or returned late, or nothing of these
+-- but a kind of its own. An entry without parts is open, until its finding is explained. Append-only.
+CREATE TABLE statement_match (
+    agency_code TEXT NOT NULL,
+    entry_no BIGINT NOT NULL,
+    part_no BIGINT NOT NULL, -- 1, 2, 3 … per entry; together the entry's amount
+    kind TEXT NOT NULL CHECK (kind IN ('sent', 'rejected', 'returned', 'funding', 'charge', 'interest')),
+    period BIGINT, -- of the run
+    run_no BIGINT,
+    file_no BIGINT,
+    book_event_no BIGINT, -- audit event that booked what is answered
+    line_no BIGINT, -- one payment, when the bank books each
+    amount_fen BIGINT NOT NULL CHECK (amount_fen <> 0), -- below zero: money out
+    event_no BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, entry_no, part_no),
+    FOREIGN KEY (agency_code, entry_no) REFERENCES statement_entry (agency_code, entry_no),
+    FOREIGN KEY (agency_code, period, run_no, file_no) REFERENCES payment_file (agency_code, period, run_no, file_no),
+    CHECK ((kind IN ('sent', 'rejected', 'returned')) = (file_no IS NOT NULL)
+        AND (file_no IS NULL) = (run_no IS NULL) AND (file_no IS NULL) = (period IS NULL) AND (file_no IS NULL) = (book_event_no IS NULL))
 );

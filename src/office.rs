@@ -9,9 +9,11 @@ use crate::domain::calendar::LazyCalendar;
 use crate::domain::period::Period;
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
+use crate::domain::statement::StatementWords;
 use crate::failure::{Failure, Kind};
 use crate::formats::calendar;
 use crate::formats::scheme::parse_scheme;
+use crate::formats::statement::StatementTable;
 use crate::progress::Progress;
 use crate::storage;
 use crate::storage::engine::{Database, Tx};
@@ -50,11 +52,21 @@ pub struct Settings {
     pub return_overdue_days: i64,
     /// Days without a movement after which money of an appropriation lies idle.
     pub idle_appropriation_days: i64,
+    /// Words by which charges, interest and the treasury's money are known in statements.
+    pub statement_words: StatementWords,
+    /// How banks write their statements as tables, beside what is known.
+    pub statement_table: StatementTable,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { complaint_phone: String::new(), return_overdue_days: 3, idle_appropriation_days: 60 }
+        Settings {
+            complaint_phone: String::new(),
+            return_overdue_days: 3,
+            idle_appropriation_days: 60,
+            statement_words: StatementWords::default(),
+            statement_table: StatementTable::default(),
+        }
     }
 }
 

@@ -5,3 +5,5 @@ pub mod claim;
 pub mod payable;
 pub mod recount;
 pub mod recovery;
+pub mod statement_chain;
+pub mod statement_match;

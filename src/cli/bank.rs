@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Answer, Desk, bank_layouts, exit_code};
+use super::{Answer, Desk, bank_layouts, exit_code, statement};
 use crate::domain::bank::{Layout, Standard};
 use crate::exchange::folder::{self, Waiting};
 use crate::failure::Failure;
@@ -51,6 +51,10 @@ pub enum Command {
         #[arg(long = "file", value_name = "REF")]
         answers: Option<String>,
     },
+    /// 读入银行对账单，与报盘、回盘失败、退票逐笔配对
+    Statement(statement::Args),
+    /// 指明一笔未配对的对账单分录是哪个文件或明细的款
+    Match(statement::MatchArgs),
     /// 模拟银行（只用于培训和测试）: 读支付文件，写回盘、第二次回盘和退票
     Simulate(SimulateArgs),
 }
@@ -94,6 +98,8 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
         }
         Command::Return { files, answers } => return take(desk, AnswerKind::Return, &files, answers).await,
         Command::LateReturn { files, answers } => return take(desk, AnswerKind::LateReturn, &files, answers).await,
+        Command::Statement(args) => return statement::run(args, desk).await,
+        Command::Match(args) => return statement::run_match(args, desk).await,
         Command::Simulate(args) => return simulate(&args, desk),
     }
     Ok(exit_code::DONE)

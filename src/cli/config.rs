@@ -7,10 +7,12 @@ use serde::Deserialize;
 
 use crate::domain::bank::BankBook;
 use crate::domain::calendar::{LazyCalendar, at_hand};
+use crate::domain::statement::StatementWords;
 use crate::exchange::folder;
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::book;
 use crate::formats::calendar;
+use crate::formats::statement::StatementTable;
 use crate::office::Settings;
 
 const DEFAULT: &str = include_str!("../../config/default.toml");
@@ -28,6 +30,18 @@ struct File {
     complaint_phone: Option<String>,
     return_overdue_days: Option<i64>,
     idle_appropriation_days: Option<i64>,
+    statement: Option<StatementSection>,
+}
+
+/// What the office says of its banks' statements.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatementSection {
+    charge: Option<Vec<String>>,
+    interest: Option<Vec<String>>,
+    funding: Option<Vec<String>>,
+    late_return: Option<Vec<String>>,
+    table: Option<StatementTable>,
 }
 
 /// Settings in force.
@@ -103,6 +117,28 @@ fn settings(own: &File, default: &File) -> Result<Settings, Failure> {
             own.idle_appropriation_days,
             default.idle_appropriation_days,
         )?,
+        statement_words: statement_words(own.statement.as_ref(), default.statement.as_ref())?,
+        statement_table: own.statement.as_ref().and_then(|s| s.table.clone()).unwrap_or_default(),
+    })
+}
+
+fn statement_words(
+    own: Option<&StatementSection>,
+    default: Option<&StatementSection>,
+) -> Result<StatementWords, Failure> {
+    let words = |name: &str, of: fn(&StatementSection) -> Option<Vec<String>>| {
+        let words = own.and_then(of).or_else(|| default.and_then(of)).unwrap_or_default();
+        // It would stand in every text.
+        if words.iter().any(|word| word.trim().is_empty()) {
+            return Err(wrong(format!("[statement] {name}: 有空的词，请删去")));
+        }
+        Ok(words)
+    };
+    Ok(StatementWords {
+        charge: words("charge", |s| s.charge.clone())?,
+        interest: words("interest", |s| s.interest.clone())?,
+        funding: words("funding", |s| s.funding.clone())?,
+        late_return: words("late_return", |s| s.late_return.clone())?,
     })
 }
 

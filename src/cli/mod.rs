@@ -25,6 +25,7 @@ mod report;
 mod roster;
 mod run;
 mod scheme;
+mod statement;
 mod todo;
 mod user;
 

@@ -13,7 +13,7 @@ use crate::reports::payment_sheet::{Numbers, payment_sheet};
 use crate::reports::publicity::{Notice, notice};
 use crate::reports::render::{Format, render};
 use crate::reports::table::Report;
-use crate::reports::{REPORTS, certification, comparison, month, recoveries, screening, year_end};
+use crate::reports::{REPORTS, bank_reconciliation, certification, comparison, month, recoveries, screening, year_end};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -31,6 +31,9 @@ pub struct Args {
     /// 批次号
     #[arg(long)]
     run: Option<String>,
+    /// 银行代码
+    #[arg(long)]
+    bank: Option<String>,
     /// 写到文件 .xlsx .pdf .html .csv .json .txt（默认显示在屏幕上）
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -71,6 +74,11 @@ async fn build(args: &Args, desk: &Desk) -> Result<Report, Failure> {
         "publicity" => notice(office, args.run.as_deref().ok_or_else(missing)?, Notice::default()).await,
         "month" => {
             month::month(office, args.scheme.as_deref().ok_or_else(missing)?, args.period.ok_or_else(missing)?).await
+        }
+        "bank-reconciliation" => {
+            // A year alone names no month; beside a month it must be the month's.
+            let period = args.period.filter(|p| args.year.is_none_or(|year| year == p.year())).ok_or_else(missing)?;
+            bank_reconciliation::bank_reconciliation(office, period, args.bank.as_deref()).await
         }
         "recoveries" => recoveries::recoveries(office, args.scheme.as_deref()).await,
         "year-end" => {

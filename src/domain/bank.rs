@@ -353,4 +353,19 @@ impl BankBook {
         let own = self.layouts.iter().filter(|layout| !codes.contains(&layout.code.as_str()));
         codes.iter().filter_map(|code| self.layout(code)).chain(own).collect()
     }
+
+    /// True when files for the bank `code` are paid from this account of the office, kept at the bank `at_bank`: where the
+    /// office has said which account pays them, from that one alone.
+    pub fn is_paid_from(&self, code: &str, account: &str, at_bank: &str) -> bool {
+        match self.payer_account(code) {
+            Some(payer) => payer == account,
+            None => code == at_bank,
+        }
+    }
+
+    /// The account that pays a bank's files, in its plain form, where the office has said it.
+    pub fn payer_account(&self, code: &str) -> Option<String> {
+        let said = self.bank(code)?.value("payer_account").filter(|account| !account.is_empty())?;
+        Some(super::statement::plain_account(said))
+    }
 }

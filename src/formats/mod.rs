@@ -12,5 +12,6 @@ mod faults;
 mod list;
 pub mod roster;
 pub mod scheme;
+pub mod statement;
 pub mod table;
 pub mod xml;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
+use super::bank_reconciliation;
 use super::examined_people::{MovedMonths, examine_people};
 use super::examined_runs::ExaminedRuns;
 use super::rolls::rolls;
@@ -74,6 +75,7 @@ pub async fn examine(office: &Office) -> Result<Examination, Failure> {
         kept_files(&mut tx, office).await?,
         recoveries(&mut tx, agency, &entries).await?,
         rolls(&mut tx, agency).await?,
+        statements(&mut tx, office).await?,
     ];
     Ok(Examination { ok: checks.iter().all(|c| c.problems.is_empty()), checks })
 }
@@ -200,6 +202,16 @@ async fn recoveries(tx: &mut Tx, agency: &str, entries: &[Entry]) -> Result<Chec
                 "第 {case_no} 号追回案件: 记录 {entered} 元，第 {appropriation_no} 号指标退回 {posted} 元"
             ));
         }
+    }
+    Ok(result)
+}
+
+/// What entries of statements answer is their amount and no more than the books have; balances chain.
+async fn statements(tx: &mut Tx, office: &Office) -> Result<Check, Failure> {
+    let mut result = check("STATEMENTS", "对账单: 余额衔接；每笔分录的配对合计 = 分录金额，不超过账上的项目");
+    for account in bank_reconciliation::accounts(tx, office).await? {
+        result.examined += account.count();
+        result.problems.extend(account.problems()?);
     }
     Ok(result)
 }

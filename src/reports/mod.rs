@@ -5,6 +5,7 @@
 //! They write nothing and know nobody who asks.
 
 pub mod audit;
+pub mod bank_reconciliation;
 pub mod budget;
 pub mod certification;
 pub mod comparison;
@@ -52,6 +53,11 @@ pub const REPORTS: &[Listed] = &[
         needs: "--run 批次（监督电话写在配置里；其余见 publicity export）",
     },
     Listed { code: "month", title: "月度发放情况表", needs: "--scheme 项目 --period 所属期" },
+    Listed {
+        code: "bank-reconciliation",
+        title: "存款余额调节表（每个付款账户，含未达账项）",
+        needs: "--period 月份（可加 --bank 银行代码）",
+    },
     Listed { code: "recoveries", title: "多发追回台账", needs: "可加 --scheme 项目" },
     Listed {
         code: "year-end",

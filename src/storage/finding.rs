@@ -1,4 +1,4 @@
-//! Findings of bank returns, until someone explains them.
+//! Findings of bank returns and statements, until someone explains them.
 
 use chrono::NaiveDate;
 
@@ -9,7 +9,7 @@ use crate::domain::period::date_number;
 use crate::values;
 
 statements! {
-    LIST = "SELECT finding_no, code, period, run_no, file_no, line_no, amount_fen, message, opened_on, explained_on, explained_by, explanation \
+    LIST = "SELECT finding_no, code, period, run_no, file_no, line_no, entry_no, amount_fen, message, opened_on, explained_on, explained_by, explanation \
             FROM finding WHERE agency_code = $1 ORDER BY finding_no";
     EXPLAIN = "UPDATE finding SET explained_on = $3, explained_by = $4, explained_event_no = $5, explanation = $6 \
                WHERE agency_code = $1 AND finding_no = $2 AND explained_on IS NULL";
@@ -30,6 +30,8 @@ pub struct StoredFinding {
     pub file_no: Option<i64>,
     /// The payment.
     pub line_no: Option<i64>,
+    /// Entry of a bank's statement.
+    pub entry_no: Option<i64>,
     /// Money in question.
     pub amount_fen: i64,
     /// In words.
@@ -104,6 +106,30 @@ pub async fn insert(
             date_number(on),
             event_no
         ]
+    });
+    tx.insert_rows("finding", &COLUMNS, rows).await
+}
+
+/// Stores findings of entries of a statement: number of the entry and what was found.
+///
+/// # Errors
+/// The database's.
+pub async fn insert_of_entries(
+    tx: &mut Tx,
+    agency: &str,
+    findings: &[(i64, NewFinding)],
+    on: NaiveDate,
+    event_no: i64,
+) -> Result<(), StorageError> {
+    const COLUMNS: [&str; 8] =
+        ["agency_code", "finding_no", "code", "entry_no", "amount_fen", "message", "opened_on", "opened_event_no"];
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let count = i64::try_from(findings.len()).unwrap_or(i64::MAX);
+    let first_no = super::counter::take(tx, agency, "finding", count).await?;
+    let rows = (first_no..).zip(findings).map(|(no, (entry_no, f))| {
+        values![agency, no, f.code, *entry_no, f.amount.fen(), &f.message, date_number(on), event_no]
     });
     tx.insert_rows("finding", &COLUMNS, rows).await
 }

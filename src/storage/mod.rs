@@ -61,6 +61,7 @@ pub mod roll;
 pub mod roster_import;
 pub mod run;
 pub mod scheme;
+pub mod statement;
 pub mod whole_office;
 
 /// Every statement that `storage` runs, with the file and name it stands under.
@@ -90,6 +91,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("roster_import", roster_import::STATEMENTS),
         ("run", run::STATEMENTS),
         ("scheme", scheme::STATEMENTS),
+        ("statement", statement::STATEMENTS),
     ];
     files.into_iter().flat_map(|(file, list)| list.iter().map(move |(name, sql)| (file, *name, *sql))).collect()
 }

@@ -17,6 +17,7 @@
 //! | `issue_files` | approved → issued | finance |
 //! | `take_return` | issued → issued or settled, money paid or released | finance |
 //! | `decide_run::close` | settled → closed | finance |
+//! | `take_statement` | –, the bank's entries are held against files and returns | finance |
 //! | `explain_finding` | – | finance |
 //! | `recover::open`, `plan`, `request_write_off` | – | maker; an approver accepts the write-off |
 //! | `recover::repay` | – | finance |
@@ -51,5 +52,6 @@ mod roster_difference;
 mod standard_answer;
 pub mod step;
 pub mod take_return;
+pub mod take_statement;
 pub mod try_layout;
 mod voucher_basis;

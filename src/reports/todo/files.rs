@@ -43,10 +43,16 @@ pub(super) async fn without_answer(tx: &mut Tx, books: &Books<'_>) -> Result<Vec
 pub(super) async fn findings(tx: &mut Tx, books: &Books<'_>) -> Result<Vec<Todo>, Failure> {
     let findings = finding::list(tx, &books.office.agency_code).await?;
     let open = findings.into_iter().filter(|f| f.explained_on.is_none());
+    let explain = |f: &finding::StoredFinding| {
+        let explain = format!("fafang finding explain {} --note 原因和处理", f.finding_no);
+        f.entry_no.map_or(explain.clone(), |entry_no| {
+            format!("fafang bank match {entry_no} 文件或明细编号；与发放无关的 {explain}")
+        })
+    };
     let todo = |f: finding::StoredFinding| Todo {
+        command: explain(&f),
         what: f.message,
         amount: Some(Money(f.amount_fen)).filter(|m| !m.is_zero()),
-        command: format!("fafang finding explain {} --note 原因和处理", f.finding_no),
         ..Todo::new(
             "FINDING_UNEXPLAINED",
             &[Role::Finance],

@@ -7,6 +7,7 @@ mod crash;
 mod move_office;
 mod publicity;
 mod recovery;
+mod statements;
 mod terminal;
 
 use std::path::{Path, PathBuf};

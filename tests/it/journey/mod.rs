@@ -20,5 +20,6 @@ mod returns;
 mod rosters;
 mod rush;
 mod signatures;
+mod statements;
 mod todo;
 mod vouchers;

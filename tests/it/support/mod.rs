@@ -10,6 +10,7 @@ pub mod dice;
 pub mod lists;
 pub mod paper;
 pub mod schema;
+pub mod statements;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
