@@ -121,11 +121,11 @@ pub(super) fn read(name: &str, bytes: &[u8], layout: &StatementTable) -> Result<
     if !missing.is_empty() {
         return Err(ReadError::Columns(missing.join("、")));
     }
-    let (above, below): (Vec<&Row>, Vec<&Row>) =
-        table.rows.iter().filter(|row| row.number != header.row).partition(|row| row.number < header.row);
+    let (above, below): (Vec<Row>, Vec<Row>) =
+        table.rows().filter(|row| row.number != header.row).partition(|row| row.number < header.row);
     let mut rows = Vec::new();
     let mut account = String::new();
-    for row in below {
+    for row in &below {
         if row.cells.iter().all(Cell::is_blank) || total_word(row).is_some() {
             continue;
         }
@@ -301,7 +301,7 @@ fn balances(rows: &mut [(usize, ReadRow)]) -> Result<Option<Balances>, ReadError
 }
 
 /// The account that a line above the titles names: `账号: 6228…`, in one cell or in two.
-fn account_above(above: &[&Row]) -> String {
+fn account_above(above: &[Row]) -> String {
     for row in above {
         let texts: Vec<String> = row.cells.iter().map(|cell| folded(&cell.text()).into_owned()).collect();
         for (at, text) in texts.iter().enumerate() {
@@ -320,7 +320,7 @@ fn account_above(above: &[&Row]) -> String {
 }
 
 /// The last day that a line above the titles names together with a first one: `2026-01-01 至 2026-01-31`.
-fn period_above(above: &[&Row]) -> Option<NaiveDate> {
+fn period_above(above: &[Row]) -> Option<NaiveDate> {
     let is_of_date = |c: char| c.is_ascii_digit() || "-/.年月日".contains(c);
     let days_of = |text: &str| -> Vec<NaiveDate> {
         let text = if text.len() == 17 && text.is_ascii() { text.replacen('-', " ", 1) } else { text.to_string() };

@@ -61,7 +61,7 @@ pub fn lines(form: &Form, name: &str, bytes: &[u8]) -> Result<Vec<String>, NotOf
     let table = read_table(name, bytes, None).map_err(|e| wrong("文件", e.to_string()))?;
     let separator = form.separator.map(String::from).unwrap_or_default();
     let mut lines = Vec::new();
-    for row in &table.rows {
+    for row in table.rows() {
         lines.resize(lines.len().max(row.number - 1), String::new());
         let cells: Vec<_> = row.cells.iter().map(|cell| cell.text().into_owned()).collect();
         lines.push(cells.join(&separator));

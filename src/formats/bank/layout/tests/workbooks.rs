@@ -11,11 +11,11 @@ fn cells(bytes: &[u8]) -> Vec<Vec<String>> {
     let one = |cell: &Cell| match cell {
         Cell::Number(number) => format!("={number}"),
         Cell::Empty => String::new(),
-        Cell::Text(text) => text.clone(),
+        Cell::Text(text) => text.to_string(),
         other => panic!("{other:?}"),
     };
     let table = read_table("a.xlsx", bytes, None).unwrap();
-    table.rows.iter().map(|row| row.cells.iter().map(one).collect()).collect()
+    table.rows().map(|row| row.cells.iter().map(one).collect()).collect()
 }
 
 #[test]
