@@ -118,8 +118,13 @@ async fn a_year_of_twelve_months_through_every_layout_reconciles_to_the_fen() {
             credited += taken.iter().map(|t| t.credited.amount).sum::<Money>();
             came_back += taken.iter().map(|t| t.returned.amount).sum::<Money>();
             for hold in office.holds().await {
-                let is_of_bank =
-                    matches!(hold.reason, HoldReason::Bank(ReasonClass::NameMismatch | ReasonClass::ReturnedLater));
+                // Not every layout has a place for the reason.
+                let class = match hold.reason {
+                    HoldReason::Bank(class) => Some(class),
+                    _ => None,
+                };
+                let expected = [ReasonClass::NameMismatch, ReasonClass::ReturnedLater, ReasonClass::Unknown];
+                let is_of_bank = class.is_some_and(|class| expected.contains(&class));
                 assert!(is_of_bank, "{now:?}: {hold:?}");
                 clear_hold(&office.as_maker(), hold.no, "已与银行核对").await.unwrap();
             }
@@ -152,7 +157,8 @@ async fn three_payments_are_too_few_for_a_bank_that_takes_five_and_nothing_is_wr
         assert_eq!(office.run(&run.code).await.state.code(), "approved");
         // The bank takes another layout for once.
         let issued = issue_files(&desk(office, ["lanzhou", "psbc"]), &run.code).await.unwrap();
-        let rows: Vec<i64> = issued.files.iter().map(|f| f.file.row_count).collect();
+        let mut rows: Vec<i64> = issued.files.iter().map(|f| f.file.row_count).collect();
+        rows.sort_unstable();
         assert_eq!(rows, [3, 5]);
         office.doctor().await;
     })
