@@ -167,7 +167,9 @@ mod tests {
             ]
         );
         let mut again = String::new();
-        payments.iter().for_each(|payment| payment.frozen_form(&mut again));
+        for payment in &payments {
+            payment.frozen_form(&mut again);
+        }
         assert_eq!(again, text, "a line is the payment's frozen form");
     }
 

@@ -35,9 +35,9 @@ const SQLITE_ROWS_AHEAD: usize = 1024;
 /// and then into the file by a call of its own.
 const SQLITE_PAGE: u32 = 16_384;
 
-/// SQLite's page cache, in KiB and therefore below zero: the pages that a run of 14,000 people touches, so that
-/// none is written to the log twice.
-const SQLITE_CACHE: &str = "-65536";
+/// SQLite's page cache, in KiB and therefore below zero: the pages that are written more than once, so that none goes
+/// to the log twice. Pages of lines are written and read once, and a larger cache would only be more fresh memory.
+const SQLITE_CACHE: &str = "-16384";
 
 /// PostgreSQL takes this many rows in one INSERT rather than by COPY: the end of a COPY is a small
 /// packet of its own, which TCP holds back for 40 ms until the data before it is acknowledged.

@@ -274,7 +274,7 @@ impl<'a> Enrolled<'a> {
     /// # Errors
     /// When its line cannot be read.
     pub fn enrolment(&self) -> Result<Enrolment, StorageError> {
-        self.with(self.entitlement()?)
+        Ok(self.with(self.entitlement()?))
     }
 
     /// The same, before any fact.
@@ -282,12 +282,12 @@ impl<'a> Enrolled<'a> {
     /// # Errors
     /// When its line cannot be read.
     pub fn enrolment_as_it_began(&self) -> Result<Enrolment, StorageError> {
-        self.with(self.began()?)
+        Ok(self.with(self.began()?))
     }
 
-    fn with(&self, entitlement: Entitlement) -> Result<Enrolment, StorageError> {
+    fn with(&self, entitlement: Entitlement) -> Enrolment {
         let payee = self.payee();
-        Ok(Enrolment {
+        Enrolment {
             no: self.line.no,
             beneficiary_no: payee.beneficiary_no,
             citizen_number: CitizenNumber::from_stored(payee.citizen_number.to_string()),
@@ -299,7 +299,7 @@ impl<'a> Enrolled<'a> {
                 holder: payee.account_holder.to_string(),
             },
             changed_event_no: self.changed_event_no(),
-        })
+        }
     }
 }
 
