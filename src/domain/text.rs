@@ -100,13 +100,20 @@ fn is_wide(c: char) -> bool {
 /// Removes every blank and the invisible marks that copying from web pages and Excel leaves behind.
 pub fn without_blanks(text: &str) -> Cow<'_, str> {
     // Nearly every text is so; the characters of a Chinese name are looked at, not copied.
-    if !text.contains(is_blank) {
+    let has_blanks = if text.is_ascii() { text.bytes().any(is_ascii_blank) } else { text.contains(is_blank) };
+    if !has_blanks {
         return text.into();
     }
     text.replace(is_blank, "").into()
 }
 
+/// [`is_blank`] of a byte of an ASCII text.
+fn is_ascii_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
 /// A blank, or a mark that shows nothing.
+#[inline]
 pub fn is_blank(c: char) -> bool {
     c.is_whitespace() || is_invisible(c)
 }
@@ -173,6 +180,11 @@ mod tests {
     #[test]
     fn full_width_digits_and_letters_fold_to_ascii() {
         assert_eq!(fold_width("６５２Ｘ　ｘ"), "652X x");
+    }
+
+    #[test]
+    fn a_blank_byte_is_a_blank_character() {
+        assert!((0..128).all(|byte| is_ascii_blank(byte) == is_blank(char::from(byte))));
     }
 
     #[test]
