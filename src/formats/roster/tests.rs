@@ -483,7 +483,7 @@ fn told_again(rows: &[(u32, u32, bool, bool)]) -> Vec<String> {
     let mut accounts: HashMap<u32, (usize, u32, Option<usize>)> = HashMap::new();
     for (row, (person, account, is_related, has_name)) in (2..).zip(rows.iter().copied()) {
         if !has_name {
-            told.push(format!("{row} NAME_MISSING 为空"));
+            told.push(format!("{row} NAME_MISSING 为空，应为姓名或单位名称"));
         }
         match people.get(&person) {
             Some(earlier) => {
