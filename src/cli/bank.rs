@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{Answer, Desk, bank_layouts, exit_code};
+use crate::domain::bank::{Layout, Standard};
 use crate::exchange::folder::{self, Waiting};
 use crate::failure::Failure;
 use crate::formats::bank::layout::read_back::NotOfLayout;
 use crate::formats::bank::neutral::{AnswerKind, read_payment_file, seeming_kind};
+use crate::formats::bank::treasury::envelope::kind_of;
+use crate::formats::xml::seems_xml;
 use crate::storage::payment_file::Tally;
 use crate::training::simulated_answer::{Own, owners};
 use crate::training::simulated_bank::{Faults, SimulatedBank};
@@ -146,7 +149,9 @@ async fn take(desk: &Desk, kind: AnswerKind, named: &[PathBuf], answers: Option<
             Err(unread) => return Some(Err(unread)),
         };
         // Banks put both kinds into one folder; a file that was named itself is taken at its word, and refused.
-        if !named.contains(path) && seeming_kind(&bytes).is_some_and(|is| is != kind) {
+        let of_vouchers = || seems_xml(&bytes).then(|| kind_of(&bytes).ok().flatten()).flatten();
+        let seems = || seeming_kind(&bytes).or_else(of_vouchers);
+        if !named.contains(path) && seems().is_some_and(|is| is != kind) {
             others.push(name);
             return None;
         }
@@ -333,8 +338,8 @@ fn owner<'a>(args: &SimulateArgs, desk: &'a Desk, name: &str, bytes: &[u8]) -> R
     }
 }
 
-/// Files named, and of folders named those that may be answers, in order of name: where a bank has its own layout,
-/// tables too.
+/// Files named, and of folders named those that may be answers, in order of name: where a bank has another layout than ours,
+/// tables and XML too.
 fn answers_of(desk: &Desk, named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     files_with(desk, named, &["txt", "csv", "xls", "xlsx", "xml"])
 }
@@ -342,8 +347,8 @@ fn answers_of(desk: &Desk, named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 /// Files named, and of folders named those with these endings; `.txt` alone where every bank has our own layout.
 fn files_with(desk: &Desk, named: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>, Failure> {
     let book = &desk.office.banks;
-    let has_own = book.banks.iter().any(|bank| book.layout(&bank.layout).is_some_and(|layout| layout.form.is_some()));
-    let endings = if has_own { endings } else { &["txt"] };
+    let is_other = |layout: &Layout| layout.form.is_some() || layout.standard != Standard::Neutral;
+    let endings = if book.layouts_in_use().any(is_other) { endings } else { &["txt"] };
     let mut files = Vec::new();
     for path in named {
         if path.is_dir() {

@@ -14,7 +14,9 @@ use crate::formats::bank::book::parse_bank_file;
 use crate::formats::bank::layout::matching::{self, Sent};
 use crate::formats::bank::layout::{read_back, reader, reference, sample, writer};
 use crate::formats::bank::neutral::{AnswerKind, AnswerStatus};
+use crate::formats::bank::treasury::envelope;
 use crate::formats::charset::{self, Charset};
+use crate::formats::xml::seems_xml;
 use crate::workflow::try_layout::try_layout;
 
 #[derive(Debug, clap::Subcommand)]
@@ -47,7 +49,11 @@ pub async fn run(command: Option<Command>, desk: &Desk) -> Answer {
             let tried = try_layout(&desk.office, &layout, &run).await?;
             let form = desk.office.banks.layout(&layout).and_then(|l| l.form.as_ref());
             // Whole numbers are for the bank alone.
-            let shown = |bytes: &[u8]| mask_long_numbers(&readable(form, bytes));
+            let text = |bytes: &[u8]| match form {
+                None if seems_xml(bytes) => envelope::shown(bytes),
+                _ => readable(form, bytes),
+            };
+            let shown = |bytes: &[u8]| mask_long_numbers(&text(bytes));
             desk.out.answer(
                 || {
                     let files =
@@ -125,8 +131,13 @@ fn check(path: &Path, desk: &Desk) -> Result<(), Failure> {
         layout.ok_or_else(|| wrong("BANK_CONFIG_MISSING", format!("{name}: 只有银行，没有布局（code、title …）")))?;
     let Some(form) = &layout.form else {
         desk.out.answer(
-            || json!({ "layout": layout.code, "form": null }),
-            || format!("{} 没有 [file] 和 [answer]: 用程序自带的中性格式，设置正确", layout.code),
+            || json!({ "layout": layout.code, "form": null, "standard": layout.standard.code(), "needs": layout.needs_of_bank() }),
+            || {
+                let needs = layout.needs_of_bank().join("、");
+                let needs = if needs.is_empty() { "无" } else { &needs };
+                let standard = layout.standard.code();
+                format!("{} 没有 [file] 和 [answer]: 用程序自带的格式 {standard}，设置正确\n银行设置里还要写: {needs}", layout.code)
+            },
         );
         return Ok(());
     };

@@ -183,6 +183,70 @@ pub struct OtherLayouts {
     pub read: fn(&str) -> Option<&'static Layout>,
 }
 
+/// Files that the program writes and reads itself, because no form describes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Standard {
+    /// Our own layout.
+    #[default]
+    Neutral,
+    /// ISO 20022: pain.001 out, pain.002 in.
+    Iso20022,
+    /// Vouchers of the treasury (国库集中支付): 5201 with 8207 out, 8207 and 2252 in.
+    Treasury,
+}
+
+impl Standard {
+    /// Every standard.
+    pub const ALL: [Standard; 3] = [Standard::Neutral, Standard::Iso20022, Standard::Treasury];
+
+    /// As a layout file writes it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Standard::Neutral => "neutral",
+            Standard::Iso20022 => "iso20022",
+            Standard::Treasury => "treasury",
+        }
+    }
+
+    /// Most rows that a file of it may have.
+    pub fn row_limit(self) -> usize {
+        match self {
+            Standard::Neutral | Standard::Iso20022 => usize::MAX,
+            // 明细条数必须小于 500.
+            Standard::Treasury => 499,
+        }
+    }
+
+    /// Names of what the office's own entry of the bank must say.
+    pub fn needs_of_bank(self) -> &'static [&'static str] {
+        match self {
+            Standard::Neutral => &[],
+            Standard::Iso20022 => &["payer_account", "payer_name", "payer_bank_no"],
+            Standard::Treasury => &[
+                "payer_account",
+                "payer_name",
+                "payer_bank",
+                "TreCode",
+                "FundTypeCode",
+                "FundTypeName",
+                "PayBankCode",
+                "PayBankName",
+                "AgencyCode",
+                "AgencyName",
+            ],
+        }
+    }
+
+    /// What its answers may say of a payment, for a clerk.
+    pub fn known_statuses(self) -> &'static str {
+        match self {
+            Standard::Neutral => "S、F 或 P",
+            Standard::Iso20022 => "ACSC、ACCC（已入账）、RJCT（失败）或 ACCP、ACSP、ACTC、ACWC、PDNG、RCVD（未决）",
+            Standard::Treasury => "实付等于应付，或者实付为 0 并写明失败原因",
+        }
+    }
+}
+
 /// Settings of one file layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
@@ -196,8 +260,10 @@ pub struct Layout {
     pub name_bytes: usize,
     /// Reason codes.
     pub reasons: Vec<Reason>,
-    /// The bank's own files; none where the program writes them itself (`neutral`).
+    /// The bank's own files; none where the program writes them itself.
     pub form: Option<Form>,
+    /// What it writes then.
+    pub standard: Standard,
 }
 
 impl Layout {
@@ -223,6 +289,17 @@ impl Layout {
             (rest, _) => parts.push(rest),
         }
         Some(parts)
+    }
+
+    /// Names of what the office's own entry of the bank must say.
+    pub fn needs_of_bank(&self) -> Vec<&'static str> {
+        self.form.as_ref().map_or_else(|| self.standard.needs_of_bank().to_vec(), Form::needs_of_bank)
+    }
+
+    /// What its answers may say of a payment, for a clerk.
+    pub fn known_statuses(&self) -> String {
+        let form = self.form.as_ref();
+        form.map_or_else(|| self.standard.known_statuses().to_string(), |form| form.answer.status_texts().join("、"))
     }
 
     /// Looks a reason code up. A code that is not in the list is [`ReasonClass::Unknown`].
@@ -258,6 +335,11 @@ impl BankBook {
         self.banks.iter().find(|b| {
             b.code.eq_ignore_ascii_case(&wanted) || b.name == wanted || b.aliases.iter().any(|alias| *alias == wanted)
         })
+    }
+
+    /// The layouts that the banks use.
+    pub fn layouts_in_use(&self) -> impl Iterator<Item = &Layout> {
+        self.banks.iter().filter_map(|bank| self.layout(&bank.layout))
     }
 
     /// The layout with this code.

@@ -12,10 +12,11 @@ use serde_json::json;
 use super::decide_run::{Frozen, post_or_inconsistent, verify_frozen};
 use super::offset;
 use super::step::Step;
+use super::voucher_basis;
 use crate::calculation::claim::claim;
 use crate::domain::actor::Role;
-use crate::domain::appropriation::{PostingKind, split_over_draws};
-use crate::domain::bank::{Bank, Layout, ReasonClass};
+use crate::domain::appropriation::{Appropriation, PostingKind, split_over_draws};
+use crate::domain::bank::{Bank, Layout, ReasonClass, Standard};
 use crate::domain::enrolment::Enrolment;
 use crate::domain::hold::Hold;
 use crate::domain::money::Money;
@@ -26,6 +27,7 @@ use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::layout::writer;
 use crate::formats::bank::neutral::{FileHeader, PaymentRow, file_name, write_payment_file};
+use crate::formats::bank::{iso20022, standard, treasury};
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
 use crate::storage::payment::{Lines, NewOutcome, Pages};
@@ -101,7 +103,8 @@ pub async fn issue_files_to<T>(
     let mut sums = month_sum::Sums::default();
     let (withheld, left) = withhold(&mut step, &run, &frozen, doubtful, &mut sums).await?;
     let left_out: HashSet<i64> = withheld.iter().map(|w| w.line_no).collect();
-    let files = lay_out(office, &stretches, &left_out)?;
+    let breaks = voucher_breaks(office, &mut step, &run, &left_out).await?;
+    let files = lay_out(office, &stretches, &left_out, &breaks)?;
     if files.is_empty() {
         return Err(Failure::refused("ALL_WITHHELD", format!("批次 {code} 的明细全部被暂缓，没有可以报盘的"))
             .hint("用 fafang run cancel 作废批次"));
@@ -168,8 +171,9 @@ async fn look_again(office: &Office, step: &mut Step, run: &Run) -> Result<(Froz
         }
         match stretches.last_mut() {
             Some(last) if last.bank_code == payee.bank_code => last.lines.1 = line.line_no,
-            _ => stretches
-                .push(Stretch { bank_code: payee.bank_code.to_string(), lines: (line.line_no, line.line_no) }),
+            _ => {
+                stretches.push(Stretch { bank_code: payee.bank_code.to_string(), lines: (line.line_no, line.line_no) })
+            }
         }
         Ok(())
     });
@@ -294,11 +298,25 @@ struct Sheet<'a> {
     rows: usize,
 }
 
+/// Where a file must end because the next payment comes out of another appropriation.
+async fn voucher_breaks(
+    office: &Office,
+    step: &mut Step,
+    run: &Run,
+    left_out: &HashSet<i64>,
+) -> Result<HashSet<i64>, Failure> {
+    if office.banks.layouts_in_use().any(voucher_basis::is_needed) {
+        return voucher_basis::breaks(&mut step.tx, &step.agency, run, left_out).await;
+    }
+    Ok(HashSet::new())
+}
+
 /// The files of a run, in order: per bank, and per part where the layout limits the rows.
 fn lay_out<'a>(
     office: &'a Office,
     stretches: &'a [Stretch],
     left_out: &HashSet<i64>,
+    breaks: &HashSet<i64>,
 ) -> Result<Vec<Sheet<'a>>, Failure> {
     let mut sheets = Vec::new();
     for Stretch { bank_code, lines } in stretches {
@@ -308,7 +326,18 @@ fn lay_out<'a>(
             continue;
         }
         let (bank, layout) = bank_and_layout(office, bank_code)?;
-        let pieces = layout.parts(count).ok_or_else(|| too_few(bank, layout, count))?;
+        // A voucher is drawn on one appropriation: each has files of its own.
+        let mut of_one = vec![0];
+        for line_no in sent.clone() {
+            if voucher_basis::is_needed(layout) && breaks.contains(&line_no) && of_one.last() != Some(&0) {
+                of_one.push(0);
+            }
+            if let Some(rows) = of_one.last_mut() {
+                *rows += 1;
+            }
+        }
+        let pieces = of_one.into_iter().map(|count| layout.parts(count).ok_or_else(|| too_few(bank, layout, count)));
+        let pieces = pieces.collect::<Result<Vec<_>, _>>()?.concat();
         let parts = pieces.len();
         for (part, rows) in (1..).zip(pieces) {
             let mut lines = sent.by_ref().take(rows);
@@ -368,14 +397,21 @@ pub(super) fn written<T: AsRef<str>>(
     run: &Run,
     bank: &Bank,
     layout: &Layout,
+    basis: Option<&Appropriation>,
     header: &FileHeader,
     rows: &[PaymentRow<T>],
 ) -> Result<(String, Vec<u8>), Failure> {
-    let result = match &layout.form {
-        None => write_payment_file(header, rows, layout)
+    let sheet = standard::Sheet { header, bank, layout };
+    let result = match (&layout.form, layout.standard, basis) {
+        (None, Standard::Neutral, _) => write_payment_file(header, rows, layout)
             .map(|bytes| (file_name(header, &bank.code), bytes))
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>()),
-        Some(form) => {
+        (None, Standard::Iso20022, _) => iso20022::payment::write_payment_file(&sheet, rows)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect()),
+        (None, Standard::Treasury, Some(basis)) => treasury::payment::write_payment_file(&sheet, basis, rows)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect()),
+        (None, Standard::Treasury, None) => Err(vec!["不知道凭证列支哪个预算指标".to_string()]),
+        (Some(form), ..) => {
             let sheet = writer::Sheet { header, run_no: run.no, bank, layout, form };
             writer::write_payment_file(&sheet, rows)
                 .map_err(|problems| problems.iter().map(ToString::to_string).collect())
@@ -422,7 +458,8 @@ async fn write_file(
         part,
         parts,
     };
-    let (name, bytes) = written(run, bank, layout, &header, &rows)?;
+    let basis = voucher_basis::of_lines(&mut step.tx, &step.agency, run, layout, lines).await?;
+    let (name, bytes) = written(run, bank, layout, basis.as_ref(), &header, &rows)?;
     let file = PaymentFile {
         period: run.periods.last.number(),
         run_no: run.no,

@@ -209,7 +209,8 @@ fn is_of_kind(kind: AnswerKind, name: &str, layout: &Layout, form: &Form, laid: 
     }
 }
 
-fn header(step: &Step, run: &Run, file: &PaymentFile) -> FileHeader {
+/// Head of the payment file, as it was sent.
+pub(super) fn header(step: &Step, run: &Run, file: &PaymentFile) -> FileHeader {
     FileHeader {
         file_ref: file.file_ref.clone(),
         agency_code: step.agency.clone(),
@@ -251,7 +252,7 @@ fn heads_agree(
 }
 
 /// The payments of a file in its order, without the withheld ones.
-async fn sent(step: &mut Step, run: &Run, file: &PaymentFile) -> Result<Vec<Sent>, Failure> {
+pub(super) async fn sent(step: &mut Step, run: &Run, file: &PaymentFile) -> Result<Vec<Sent>, Failure> {
     let lines = (file.first_line_no, file.last_line_no);
     let outcomes = payment::outcomes_of_lines(&mut step.tx, &step.agency, run, lines).await?;
     let withheld = |line_no: i64| outcomes.get(&line_no).is_some_and(|o| o[0].kind == OutcomeKind::Withheld.code());

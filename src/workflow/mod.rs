@@ -48,6 +48,8 @@ pub mod publish;
 pub mod recover;
 pub mod register;
 mod roster_difference;
+mod standard_answer;
 pub mod step;
 pub mod take_return;
 pub mod try_layout;
+mod voucher_basis;

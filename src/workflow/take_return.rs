@@ -12,8 +12,8 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::issue_files::{class_of, move_money, reference_stem};
-use super::laid_answer;
 use super::step::Step;
+use super::{laid_answer, standard_answer};
 use crate::domain::actor::Role;
 use crate::domain::appropriation::PostingKind;
 use crate::domain::bank::{Layout, ReasonClass};
@@ -166,7 +166,10 @@ async fn take_file(
     AnswerFile { name, bytes, answers }: AnswerFile,
 ) -> Result<Taken, Failure> {
     let digest = kept_file::digest_of(&bytes);
-    let laid = laid_answer::understand(office, step, kind, (&name, &bytes, &digest), answers.as_deref()).await?;
+    let laid = match standard_answer::understand(office, step, kind, (&name, &bytes), answers.as_deref()).await? {
+        None => laid_answer::understand(office, step, kind, (&name, &bytes, &digest), answers.as_deref()).await?,
+        standard => standard,
+    };
     let text;
     let (answer, file, run) = if let Some(laid) = &laid {
         (laid_answer::view(&laid.answer), laid.file.clone(), laid.run.clone())
@@ -457,8 +460,7 @@ impl<'a> Matching<'a> {
             AnswerStatus::Returned => Verdict::Returned(row),
             AnswerStatus::Open => Verdict::Open(row.reason_text),
             AnswerStatus::Unknown(text) => {
-                let form = self.layout.and_then(|layout| layout.form.as_ref());
-                let known = form.map_or("S、F 或 P".to_string(), |form| form.answer.status_texts().join("、"));
+                let known = self.layout.map_or_else(String::new, Layout::known_statuses);
                 let message = format!(
                     "第{}行 明细 {}: 状态“{text}”不认识，应为 {known}，按未决处理",
                     row.row,

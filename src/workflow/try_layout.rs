@@ -1,6 +1,7 @@
 //! Shows how a run would look in a layout, before a bank is moved to it. Only reads: nothing is issued or kept.
 
 use super::issue_files::{payment_row, reference_stem, remark, too_few, written};
+use super::voucher_basis;
 use crate::domain::bank::Bank;
 use crate::domain::payment::FrozenLine;
 use crate::failure::{Failure, Kind};
@@ -63,7 +64,10 @@ pub async fn try_layout(office: &Office, layout_code: &str, run_code: &str) -> R
             part: 1,
             parts,
         };
-        let (name, bytes) = written(&run, bank, layout, &header, rows)?;
+        // Where a file would end because of its money is seen when it is issued.
+        let first = (rows[0].line_no, rows[0].line_no);
+        let basis = voucher_basis::of_lines(&mut tx, &office.agency_code, &run, layout, first).await?;
+        let (name, bytes) = written(&run, bank, layout, basis.as_ref(), &header, rows)?;
         tried.push(Tried { bank_code: bank.code.clone(), name, bytes });
     }
     Ok(tried)

@@ -12,11 +12,11 @@ use std::sync::OnceLock;
 
 use super::layout::definition;
 use super::layout::keys::{self, MISSING, Problem, Told};
-use crate::domain::bank::{Bank, BankBook, Layout, OtherLayouts, Reason, ReasonClass};
+use crate::domain::bank::{Bank, BankBook, Layout, OtherLayouts, Reason, ReasonClass, Standard};
 use crate::domain::text::folded;
 
 /// What comes with the program.
-const BUILT_IN: [&str; 18] = [
+const BUILT_IN: [&str; 20] = [
     include_str!("../../../config/banks/neutral.toml"),
     include_str!("../../../config/banks/icbc-bpt.toml"),
     include_str!("../../../config/banks/icbc-workbook.toml"),
@@ -35,6 +35,8 @@ const BUILT_IN: [&str; 18] = [
     include_str!("../../../config/banks/lanzhou.toml"),
     include_str!("../../../config/banks/city-bank-core.toml"),
     include_str!("../../../config/banks/unionpay-chinapay.toml"),
+    include_str!("../../../config/banks/iso20022.toml"),
+    include_str!("../../../config/banks/treasury.toml"),
 ];
 
 /// What banks usually say, for layouts that ask for it.
@@ -117,7 +119,18 @@ struct BankEntry {
 }
 
 /// What a layout may write of a bank, by the keys of its entry.
-const VALUES: [&str; 6] = ["bank_no", "payer_account", "payer_name", "payer_bank", "unit_no", "amount_unit"];
+const VALUES: [&str; 10] = [
+    "bank_no",
+    "payer_account",
+    "payer_name",
+    "payer_bank",
+    "unit_no",
+    "amount_unit",
+    "payer_bank_no",
+    "initiating_party",
+    "service_level",
+    "category_purpose",
+];
 
 fn parse(text: &str) -> Result<Parsed, BankFileError> {
     let table = keys::parse(text).map_err(BankFileError::File)?;
@@ -164,8 +177,22 @@ fn layout(told: &Told<'_>, problems: &mut Vec<Problem>) -> Option<Layout> {
         row_limit,
         name_bytes: told.number("name_bytes")?,
         reasons: reasons(told),
+        standard: standard(told, form.is_some(), row_limit, problems),
         form,
     })
+}
+
+/// The standard that the layout names, which stands in the place of a form and may limit the rows.
+fn standard(told: &Told<'_>, has_form: bool, row_limit: usize, problems: &mut Vec<Problem>) -> Standard {
+    let said = told.text("standard").unwrap_or_default();
+    let standard = Standard::ALL.into_iter().find(|standard| standard.code() == said).unwrap_or_default();
+    if has_form && told.has("standard") {
+        problems.push(told.wrong("standard", "写了它就不能再有 [file] 和 [answer]"));
+    }
+    if row_limit > standard.row_limit() {
+        problems.push(told.wrong("row_limit", format!("{said} 最多 {}", standard.row_limit())));
+    }
+    standard
 }
 
 /// Those of the layout, then what banks usually say, where it asks for that.
@@ -193,6 +220,7 @@ fn reason(told: &Told<'_>) -> Option<Reason> {
 
 fn bank_entry(told: &Told<'_>) -> BankEntry {
     let own = |text: &str| text.trim().to_string();
+    let voucher = told.table("voucher");
     let texts = |key: &str| told.texts(key).into_iter().map(|(_, text)| text.to_string()).collect();
     BankEntry {
         code: told.text("code").map(own).unwrap_or_default(),
@@ -201,7 +229,11 @@ fn bank_entry(told: &Told<'_>) -> BankEntry {
         account_lengths: told.numbers("account_lengths"),
         card_check: told.switch("card_check"),
         layout: told.text("layout").map(own),
-        values: VALUES.into_iter().filter_map(|key| Some((key, own(told.text(key)?)))).collect(),
+        values: VALUES
+            .into_iter()
+            .filter_map(|key| Some((key, own(told.text(key)?))))
+            .chain(keys::VOUCHER.iter().filter_map(|key| Some((key.name, own(voucher.as_ref()?.text(key.name)?)))))
+            .collect(),
     }
 }
 
@@ -286,7 +318,7 @@ pub fn check_whole(book: &BankBook) -> Result<(), BankFileError> {
             let (bank, layout) = (bank.code.clone(), bank.layout.clone());
             return Err(BankFileError::UnknownLayout { bank, layout, known: known.join("、") });
         };
-        let needs = layout.form.iter().flat_map(crate::domain::bank_form::Form::needs_of_bank);
+        let needs = layout.needs_of_bank().into_iter();
         let keys: Vec<&str> = needs.filter(|key| bank.value(key).is_none_or(str::is_empty)).collect();
         if !keys.is_empty() {
             let (bank, layout) = (bank.code.clone(), layout.code.clone());

@@ -1052,6 +1052,7 @@ mod tests {
     use encoding_rs::GB18030;
 
     use super::*;
+    use crate::domain::bank::Standard;
 
     fn layout() -> Layout {
         Layout {
@@ -1061,6 +1062,7 @@ mod tests {
             name_bytes: 60,
             reasons: Vec::new(),
             form: None,
+            standard: Standard::Neutral,
         }
     }
 

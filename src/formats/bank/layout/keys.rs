@@ -80,6 +80,12 @@ const UNITS: Kind = Kind::Choice(&[
     ("unit", "由银行设置的 amount_unit 决定（公开资料互相矛盾的格式）"),
 ]);
 
+const STANDARDS: Kind = Kind::Choice(&[
+    ("neutral", "程序自带的中性格式"),
+    ("iso20022", "ISO 20022: 报盘 pain.001，回盘 pain.002"),
+    ("treasury", "国库集中支付凭证: 报盘 5201 和 8207，回盘 8207 回单，退票 2252；row_limit 最多 499"),
+]);
+
 const CLASSES: Kind = Kind::Choice(&[
     ("name_mismatch", "户名不符: 与身份证核对"),
     ("account_not_found", "无此账户: 要新账号"),
@@ -104,7 +110,8 @@ pub const FILE: &[Key] = &[
         Kind::Number(1, 1000),
         "户名最多多少字节（按文件编码）；超长的在报盘前被拒绝，绝不截断；有 code 就要有",
     ),
-    may("file", Kind::Table(PAYMENT), "支付文件（报盘）；不写就是程序自带的中性格式"),
+    may("standard", STANDARDS, "不写 [file] 和 [answer] 的布局，文件由程序按哪个标准写出和读入；不写即 neutral"),
+    may("file", Kind::Table(PAYMENT), "支付文件（报盘）；不写就由程序按 standard 写出和读入"),
     may("answer", Kind::Table(ANSWER), "回盘；与 [file] 同时写"),
     may("reason", Kind::Tables(REASON), "失败原因，一条一个 [[reason]]；不在表中的按 unknown 处理并暂停该人"),
     may("usual_reasons", Kind::Switch, "true: [[reason]] 之外再按常见的说法找（config/banks/usual-reasons.toml）"),
@@ -194,6 +201,37 @@ pub const BANK: &[Key] = &[
     may("payer_bank", Kind::Text, "付款账户的开户行，名称或行号"),
     may("unit_no", Kind::Text, "银行给本单位的编号（单位编号、商户号、协议号）"),
     may("amount_unit", Kind::Choice(&[("yuan", "元"), ("fen", "分")]), "这家银行的金额单位，布局里写 unit 的地方按它"),
+    may("payer_bank_no", Kind::Text, "付款行: 12 位联行号，或 8 位、11 位 BIC（iso20022）"),
+    may("initiating_party", Kind::Text, "发起方名称，不写即付款户名（iso20022）"),
+    may("service_level", Kind::Text, "服务级别代码，如 NURG；银行要求时才写（iso20022）"),
+    may("category_purpose", Kind::Text, "业务种类代码，如 SSBE、GOVT；银行要求时才写（iso20022）"),
+    may("voucher", Kind::Table(VOUCHER), "国库凭证里由财政和代理银行规定的栏目（treasury）"),
+];
+
+/// The table `[bank.voucher]`: fields of the treasury's vouchers that neither the run nor the appropriation knows,
+/// named as they are there.
+pub const VOUCHER: &[Key] = &[
+    may("TreCode", Kind::Text, "国库主体代码；treasury 必须写"),
+    may("FundTypeCode", Kind::Text, "资金性质编码；treasury 必须写"),
+    may("FundTypeName", Kind::Text, "资金性质名称；treasury 必须写"),
+    may("PayBankCode", Kind::Text, "代理银行编码；treasury 必须写"),
+    may("PayBankName", Kind::Text, "代理银行名称；treasury 必须写"),
+    may("AgencyCode", Kind::Text, "基层预算单位编码；treasury 必须写"),
+    may("AgencyName", Kind::Text, "基层预算单位名称；treasury 必须写"),
+    may("AdmDivCode", Kind::Text, "行政区划代码，不写即机构代码的前 6 位"),
+    may("FinOrgCode", Kind::Text, "财政机关代码"),
+    may("BgtTypeCode", Kind::Text, "预算类型编码"),
+    may("BgtTypeName", Kind::Text, "预算类型名称"),
+    may("SupDepCode", Kind::Text, "一级预算单位编码"),
+    may("SupDepName", Kind::Text, "一级预算单位名称"),
+    may("ExpFuncName", Kind::Text, "功能科目名称"),
+    may("ExpEcoName", Kind::Text, "经济科目名称"),
+    may("DepProCode", Kind::Text, "项目编码"),
+    may("SetModeCode", Kind::Text, "结算方式编码"),
+    may("SetModeName", Kind::Text, "结算方式名称"),
+    may("ClearBankCode", Kind::Text, "清算银行编码"),
+    may("ClearBankName", Kind::Text, "清算银行名称"),
+    may("PaySummaryCode", Kind::Text, "用途编码"),
 ];
 
 /// A table of the file, with the place where it stands.

@@ -61,6 +61,7 @@ fn table(page: &mut String, title: &str, keys: &[Key]) {
     for key in keys {
         match key.kind {
             Kind::Table(inner) if key.name == "status" => table(page, "[answer.status]", inner),
+            Kind::Table(inner) if key.name == "voucher" => table(page, "[bank.voucher]", inner),
             Kind::Table(inner) => table(page, &format!("[{}]", key.name), inner),
             Kind::Tables(inner) => table(page, &format!("[[{}]]", key.name), inner),
             _ => {}
