@@ -61,7 +61,7 @@ const OF_DETAIL: [&str; 4] = ["PayeeAcctNo", "PayeeAcctName", "PayeeAcctBankName
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Returned {
     /// The list of people, and the voucher it belongs to if that is with it.
-    List(Body, Option<Body>),
+    List(Body, Option<Box<Body>>),
     /// The notice that money came back.
     Refund(Body),
 }
@@ -89,7 +89,7 @@ pub fn read_answer(bytes: &[u8]) -> Result<Returned, ReadError> {
         }
     }
     match (list, payment, refund) {
-        (Some(list), payment, None) => Ok(Returned::List(list, payment)),
+        (Some(list), payment, None) => Ok(Returned::List(list, payment.map(Box::new))),
         (None, None, Some(refund)) => Ok(Returned::Refund(refund)),
         _ => {
             let found = "凭证组合不对".to_string();

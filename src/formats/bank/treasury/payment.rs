@@ -74,7 +74,9 @@ pub fn write_payment_file<T: AsRef<str>>(
 }
 
 fn write_fields(xml: &mut Writer, fields: &[Field]) {
-    fields.iter().for_each(|(element, text, _)| xml.leaf(element, text));
+    for (element, text, _) in fields {
+        xml.leaf(element, text);
+    }
 }
 
 fn check<T: AsRef<str>>(
