@@ -163,5 +163,7 @@ async fn write_anew(
     if !payment_file::redate(&mut step.tx, &step.agency, file, date_number(date), &name, &digest).await? {
         return Err(Failure::conflict("FILE_MOVED", format!("{} 刚被其他人处理过", file.name)));
     }
-    Ok(json!({ "file": file.file_ref, "pay_date": date, "name": name, "digest": digest, "was": file.digest }))
+    Ok(
+        json!({ "file": file.file_ref, "pay_date": date, "name": name, "digest": digest, "payments": file.payments_digest, "was": file.digest }),
+    )
 }
