@@ -381,6 +381,26 @@ CREATE TABLE payment_file (
     CHECK (total_fen = open_fen + credited_fen + rejected_fen + returned_fen)
 );
 
+-- What happened to a payment file on its way to the bank. Append-only; the last row counts.
+CREATE TABLE delivery (
+    agency_code TEXT NOT NULL,
+    period BIGINT NOT NULL,
+    run_no BIGINT NOT NULL,
+    file_no BIGINT NOT NULL,
+    seq_no BIGINT NOT NULL, -- 1, 2 … per file
+    kind TEXT NOT NULL CHECK (kind IN ('sending', 'handed_over', 'not_sent', 'acknowledged')),
+    place TEXT NOT NULL, -- where; '' when a clerk carried it
+    sent_name TEXT NOT NULL, -- its name there
+    sent_digest TEXT NOT NULL, -- SHA-256 of the bytes there: of the file, or of its encrypted form
+    note TEXT NOT NULL,
+    done_by TEXT NOT NULL,
+    done_on BIGINT NOT NULL,
+    done_at TEXT NOT NULL,
+    event_no BIGINT NOT NULL,
+    PRIMARY KEY (agency_code, period, run_no, file_no, seq_no),
+    FOREIGN KEY (agency_code, period, run_no, file_no) REFERENCES payment_file (agency_code, period, run_no, file_no)
+);
+
 -- An answer of the bank that was taken in.
 CREATE TABLE bank_return (
     agency_code TEXT NOT NULL,

@@ -111,3 +111,9 @@ stop_postgres() {
     rm -rf "$postgres_dir"
     postgres_dir=
 }
+
+# The tests start a server of their own, and make keys.
+need_ssh() {
+    [[ -x $(command -v sshd || printf /usr/sbin/sshd) ]] || install openssh-server
+    need_package ssh-keygen openssh-client
+}

@@ -15,7 +15,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     // The driver warns of statements over a second: true of a year-end, and nothing a clerk can use.
-    let filter = EnvFilter::try_from_env("FAFANG_LOG").unwrap_or_else(|_| EnvFilter::new("warn,sqlx=error"));
+    let usual = if cli.is_watching() { "warn,sqlx=error,fafang=info" } else { "warn,sqlx=error" };
+    let filter = EnvFilter::try_from_env("FAFANG_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     ExitCode::from(cli.run().await)
 }

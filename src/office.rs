@@ -7,6 +7,7 @@ use crate::domain::actor::{Actor, Role};
 use crate::domain::bank::BankBook;
 use crate::domain::calendar::LazyCalendar;
 use crate::domain::period::Period;
+use crate::domain::place::Place;
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
 use crate::domain::statement::StatementWords;
@@ -31,6 +32,8 @@ pub struct Office {
     pub banks: BankBook,
     /// Days off and make-up working days; the program's own years until others are set.
     pub calendar: LazyCalendar,
+    /// Where files are exchanged with banks; none until the office says so.
+    pub places: Vec<Place>,
     /// What the office decides for itself.
     pub settings: Settings,
     /// Where the time comes from.
@@ -105,6 +108,7 @@ impl Office {
             agency_name,
             banks,
             calendar: calendar::built_in_when_asked(),
+            places: Vec::new(),
             settings: Settings::default(),
             clock,
             on: None,

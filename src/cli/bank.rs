@@ -1,11 +1,14 @@
 //! `fafang bank`: payment files out, answers in, and the simulated bank.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use serde_json::json;
 
 use super::{Answer, Desk, bank_layouts, exit_code, statement};
 use crate::domain::bank::{Layout, Standard};
+use crate::domain::period::date_from_number;
 use crate::exchange::folder::{self, Waiting};
 use crate::failure::Failure;
 use crate::formats::bank::layout::read_back::NotOfLayout;
@@ -16,6 +19,7 @@ use crate::storage::payment_file::Tally;
 use crate::training::simulated_answer::{Own, owners};
 use crate::training::simulated_bank::{Faults, SimulatedBank};
 use crate::workflow::issue_files::{Issued, issue_files_to};
+use crate::workflow::pay_date;
 use crate::workflow::take_return::{AnswerFile, Taken, take_returns};
 
 #[derive(Debug, clap::Subcommand)]
@@ -32,6 +36,12 @@ pub enum Command {
         /// 写到哪个文件夹
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// 支付日期: 文件送交银行的那天（默认业务日期）；报过盘而没有送出的文件改为这一天
+        #[arg(long, value_name = "DATE", value_parser = super::date_argument)]
+        pay_date: Option<NaiveDate>,
+        /// 改支付日期时写明原来的文件没有送给银行
+        #[arg(long, default_value = "")]
+        note: String,
     },
     /// 读入回盘文件，可以一次多个: 要么全部读入，要么都不读入
     Return {
@@ -90,10 +100,20 @@ pub struct SimulateArgs {
 pub async fn run(command: Command, desk: &Desk) -> Answer {
     match command {
         Command::Layouts { command } => return bank_layouts::run(command, desk).await,
-        Command::Issue { run, out } => {
+        Command::Issue { run, out, pay_date, note } => {
             let wait = |name: &str, bytes: &[u8]| folder::write_waiting(&out.join(name), bytes);
-            let mut issued = issue_files_to(&desk.office, &run, wait).await?;
+            let mut issued = issue_files_to(&desk.office, &run, (pay_date, &note), wait).await?;
             let paths = folder::release(&out, issued.files.iter_mut().map(|f| &mut f.bytes))?;
+            let dates: BTreeSet<i64> = issued.files.iter().map(|f| f.file.pay_date).collect();
+            let dates: Vec<NaiveDate> = dates.into_iter().filter_map(date_from_number).collect();
+            let remarks = if issued.again && pay_date.is_none() {
+                Vec::new()
+            } else {
+                pay_date::remarks(&desk.office, &issued.run, &dates).await?
+            };
+            for remark in remarks {
+                desk.out.note(&format!("提示: {remark}"));
+            }
             desk.out.answer(|| issued_document(&issued, &paths), || issued_words(&issued, &paths));
         }
         Command::Return { files, answers } => return take(desk, AnswerKind::Return, &files, answers).await,
@@ -109,7 +129,7 @@ fn issued_document(issued: &Issued<Waiting>, paths: &[PathBuf]) -> serde_json::V
     let files = issued.files.iter().zip(paths).map(|(f, path)| {
         json!({
             "path": path, "name": f.file.name, "file_ref": f.file.file_ref, "bank": f.file.bank_code, "part": f.file.part,
-            "parts": f.file.parts, "rows": f.file.row_count, "total_fen": f.file.total_fen, "digest": f.file.digest,
+            "parts": f.file.parts, "rows": f.file.row_count, "total_fen": f.file.total_fen, "digest": f.file.digest, "pay_date": date_from_number(f.file.pay_date),
         })
     });
     let withheld = issued
@@ -117,14 +137,17 @@ fn issued_document(issued: &Issued<Waiting>, paths: &[PathBuf]) -> serde_json::V
         .iter()
         .map(|w| json!({ "line_no": w.line_no, "name": w.name, "amount_fen": w.amount, "reason": w.reason }));
     json!({
-        "run": issued.run.code, "again": issued.again, "files": files.collect::<Vec<_>>(),
+        "run": issued.run.code, "again": issued.again, "redated": issued.redated, "files": files.collect::<Vec<_>>(),
         "withheld": withheld.collect::<Vec<_>>(),
     })
 }
 
 fn issued_words(issued: &Issued<Waiting>, paths: &[PathBuf]) -> String {
     let mut lines = Vec::new();
-    if issued.again {
+    if issued.redated > 0 {
+        let (run, count) = (&issued.run.code, issued.redated);
+        lines.push(format!("{run} 有 {count} 个没有送出的文件改了支付日期，原来写出的文件不要再用；已送出的没有变"));
+    } else if issued.again {
         lines.push(format!("{} 已报过盘，写出的是同样的文件", issued.run.code));
     }
     for (f, path) in issued.files.iter().zip(paths) {
@@ -225,7 +248,7 @@ fn all_taken_words(taken: &[Taken]) -> String {
     lines.join("\n")
 }
 
-fn taken_document(taken: &Taken) -> serde_json::Value {
+pub(super) fn taken_document(taken: &Taken) -> serde_json::Value {
     let findings = taken
         .findings
         .iter()
@@ -240,7 +263,7 @@ fn taken_document(taken: &Taken) -> serde_json::Value {
     })
 }
 
-fn taken_words(taken: &Taken) -> String {
+pub(super) fn taken_words(taken: &Taken) -> String {
     if let Some(already) = &taken.already {
         return format!("{already}，内容相同，没有任何改动");
     }

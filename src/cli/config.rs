@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::places;
 use crate::domain::bank::BankBook;
 use crate::domain::calendar::{LazyCalendar, at_hand};
+use crate::domain::place::Place;
 use crate::domain::statement::StatementWords;
 use crate::exchange::folder;
 use crate::failure::{Failure, Kind};
@@ -30,6 +32,8 @@ struct File {
     complaint_phone: Option<String>,
     return_overdue_days: Option<i64>,
     idle_appropriation_days: Option<i64>,
+    #[serde(default)]
+    exchange: Vec<places::PlaceTable>,
     statement: Option<StatementSection>,
 }
 
@@ -55,6 +59,8 @@ pub struct Config {
     pub banks: BankBook,
     /// Days off and make-up working days.
     pub calendar: LazyCalendar,
+    /// Where files are exchanged with banks.
+    pub places: Vec<Place>,
     /// What the office decides for itself.
     pub settings: Settings,
 }
@@ -88,6 +94,7 @@ impl Config {
             book::add(&mut banks, &read_text(&file)?).map_err(|e| wrong(format!("{}: {e}", file.display())))?;
         }
         book::check_whole(&banks).map_err(|e| wrong(e.to_string()))?;
+        let places = places::places(own.exchange, &home, &banks).map_err(wrong)?;
         let usual = default.calendar.unwrap_or_default();
         let name = own.calendar.filter(|name| !name.is_empty()).unwrap_or_else(|| usual.clone());
         let years = home.join(&name);
@@ -98,7 +105,7 @@ impl Config {
             Some(url) => url.to_string(),
             None => at_home(&home, &own.database.or(default.database).unwrap_or_default()),
         };
-        Ok(Config { database, agency, banks, calendar, settings })
+        Ok(Config { database, agency, banks, calendar, places, settings })
     }
 }
 

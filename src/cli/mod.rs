@@ -14,10 +14,12 @@ mod change;
 mod comparison;
 mod demo;
 mod doctor;
+mod exchange;
 mod finding;
 mod hold;
 mod init;
 mod move_office;
+mod places;
 mod publicity;
 mod reconcile;
 mod recovery;
@@ -105,6 +107,9 @@ enum Command {
     /// 银行: 报盘、回盘、退票、模拟银行
     #[command(subcommand)]
     Bank(bank::Command),
+    /// 与银行交换文件: 送出支付文件，取回并读入银行的文件
+    #[command(subcommand)]
+    Exchange(exchange::Command),
     /// 对账差异
     #[command(subcommand)]
     Finding(finding::Command),
@@ -140,6 +145,11 @@ struct Desk {
 type Answer = Result<u8, Failure>;
 
 impl Cli {
+    /// True for a command that goes on until it is stopped: its log is what tells how it goes.
+    pub fn is_watching(&self) -> bool {
+        matches!(self.command, Command::Exchange(exchange::Command::Watch { .. }))
+    }
+
     /// Runs the command and returns the exit code.
     pub async fn run(self) -> u8 {
         let out = Output { json: self.json };
@@ -162,6 +172,7 @@ impl Cli {
                 let mut office =
                     Office::open(database.clone(), config.agency.as_deref(), config.banks, Clock::System).await?;
                 office.calendar = config.calendar;
+                office.places = config.places;
                 office.settings = config.settings;
                 office.on = self.on;
                 office.acting = self.acting;
@@ -189,6 +200,7 @@ async fn at_desk(command: Command, desk: &Desk) -> Answer {
         Command::Publicity(command) => publicity::run(command, desk).await,
         Command::Recovery(command) => recovery::run(command, desk).await,
         Command::Bank(command) => bank::run(command, desk).await,
+        Command::Exchange(command) => exchange::run(command, desk).await,
         Command::Finding(command) => finding::run(command, desk).await,
         Command::Reconcile(args) => reconcile::run(args, desk).await,
         Command::Report(args) => report::run(args, desk).await,

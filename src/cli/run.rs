@@ -13,6 +13,7 @@ use crate::reports::run_difference::{RunDifference, run_difference};
 use crate::reports::runs;
 use crate::storage::publicity as storage_publicity;
 use crate::workflow::decide_run::{self, Decided, HeldPayment};
+use crate::workflow::pay_date::pay_day;
 use crate::workflow::prepare_run::{Prepared, prepare_run};
 
 #[derive(Debug, clap::Subcommand)]
@@ -87,7 +88,12 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
     let office = &desk.office;
     match command {
         Command::Prepare { scheme, period, kind } => {
-            let prepared = prepare_run(office, &scheme, period, kind).await?;
+            let mut prepared = prepare_run(office, &scheme, period, kind).await?;
+            let (scheme, _) = office.scheme(&mut office.read().await?, &scheme).await?;
+            match pay_day(office, &scheme, &prepared.run) {
+                Ok(day) => prepared.notices.extend(day.map(|day| format!("发放日 {day}"))),
+                Err(missing) => prepared.notices.push(format!("算不出发放日: {}", missing.message)),
+            }
             let difference = run_difference(&mut office.read().await?, office, &prepared.run).await?;
             desk.out.answer(|| prepared_document(&prepared, &difference), || prepared_words(&prepared, &difference));
         }

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use serde_json::json;
 
 use super::{Answer, Desk, exit_code};
+use crate::domain::calendar::MissingYear;
+use crate::domain::pay_day::PayDay;
 use crate::domain::scheme::{BackPay, Scheme};
 use crate::exchange::folder;
 use crate::failure::Failure;
@@ -61,16 +64,19 @@ pub async fn run(command: Command, desk: &Desk) -> Answer {
         }
         Command::Show { code } => {
             let (scheme, version) = desk.office.scheme(&mut desk.office.read().await?, &code).await?;
-            desk.out.answer(|| document(&scheme, version), || words(&scheme, version));
+            let (month, calendar) = (desk.office.current_period(), &desk.office.calendar);
+            let pay_day = scheme.pay_day.map(|day| Ok((day, day.of(month, calendar)?))).transpose();
+            let pay_day = pay_day.map_err(|missing: MissingYear| Failure::from(missing))?;
+            desk.out.answer(|| document(&scheme, version, pay_day), || words(&scheme, version, pay_day));
         }
     }
     Ok(exit_code::DONE)
 }
 
-fn document(scheme: &Scheme, version: i64) -> serde_json::Value {
+fn document(scheme: &Scheme, version: i64, pay_day: Option<(PayDay, NaiveDate)>) -> serde_json::Value {
     json!({
         "scheme": scheme.code, "version": version, "name": scheme.name, "policies": scheme.policies,
-        "first": scheme.first, "last": scheme.last,
+        "first": scheme.first, "last": scheme.last, "pay_day": pay_day.map(|(day, _)| day.day), "pay_day_this_month": pay_day.map(|(_, date)| date),
         "standards": scheme.standards.iter().map(|s| json!({
             "category": s.category, "from": s.from, "to": s.to, "monthly_fen": s.monthly, "document": s.document,
         })).collect::<Vec<_>>(),
@@ -81,7 +87,7 @@ fn document(scheme: &Scheme, version: i64) -> serde_json::Value {
     })
 }
 
-fn words(scheme: &Scheme, version: i64) -> String {
+fn words(scheme: &Scheme, version: i64, pay_day: Option<(PayDay, NaiveDate)>) -> String {
     let policies: Vec<&str> = scheme.policies.iter().map(crate::domain::document::DocumentNumber::as_str).collect();
     let until = scheme.last.map_or_else(|| "继续".to_string(), |p| p.to_string());
     let mut lines = vec![
@@ -95,6 +101,9 @@ fn words(scheme: &Scheme, version: i64) -> String {
             scheme.death_month.title(),
         ),
     ];
+    if let Some((day, date)) = pay_day {
+        lines.push(format!("发放日: {}，本月是 {date}", day.title()));
+    }
     for s in &scheme.standards {
         let to = s.to.map_or_else(String::new, |to| format!(" 至 {to}"));
         lines.push(format!("标准: {} {} 起{to} {} 元/月/人", s.category, s.from, s.monthly));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::bank_form::Form;
+use super::bank_form::{Field, Form};
 
 /// A paying bank of the office.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -315,6 +315,11 @@ impl Layout {
                 text.len() >= start.len() + end.len() && text.starts_with(start) && text.ends_with(end)
             }
         })
+    }
+
+    /// True when the bank reads the file's date in it: such a file is good for that day only.
+    pub fn bears_date(&self) -> bool {
+        self.form.as_ref().is_none_or(|form| form.templates().any(|template| template.has(Field::PayDate)))
     }
 
     /// True when the code is in the layout's list.

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::document::DocumentNumber;
 use super::enrolment::StopReason;
 use super::money::Money;
+use super::pay_day::PayDay;
 use super::period::Period;
 
 /// One benefit, validated: standards have neither gaps nor overlaps.
@@ -24,6 +25,8 @@ pub struct Scheme {
     pub last: Option<Period>,
     /// How often money is released.
     pub release: Release,
+    /// On which day of the month money is paid, where that is fixed.
+    pub pay_day: Option<PayDay>,
     /// Who receives: persons or units.
     pub payees: Payees,
     /// Where the monthly amount comes from.
@@ -469,6 +472,7 @@ impl Scheme {
             first: "2026-01".parse().unwrap(),
             last: None,
             release: Release::Monthly,
+            pay_day: None,
             payees: Payees::Persons,
             amount: AmountRule::Standard,
             rounding: Rounding::FEN,

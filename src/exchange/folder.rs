@@ -8,9 +8,9 @@ use crate::crash;
 use crate::failure::{Failure, Kind};
 
 /// Largest file read: 200 MB, three times the answer to a million payments.
-const LARGEST_FILE: u64 = 200 << 20;
+pub(super) const LARGEST_FILE: u64 = 200 << 20;
 
-fn failure(code: &'static str, path: &Path, error: &std::io::Error) -> Failure {
+pub(super) fn failure(code: &'static str, path: &Path, error: &std::io::Error) -> Failure {
     let reason = match error.kind() {
         std::io::ErrorKind::NotFound => "没有这个文件或文件夹".to_string(),
         std::io::ErrorKind::PermissionDenied => "没有权限".to_string(),
@@ -39,10 +39,20 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 /// # Errors
 /// When the folder is not there or may not be read.
 pub fn list(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = all(folder)?;
+    files.retain(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension)));
+    Ok(files)
+}
+
+/// Files of a folder, by name.
+///
+/// # Errors
+/// When the folder is not there or may not be read.
+pub fn all(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let wrong = |e: std::io::Error| failure("FOLDER_UNREADABLE", folder, &e);
     let entries = fs::read_dir(folder).map_err(wrong)?.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
     let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
-    files.retain(|path| path.is_file() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension)));
+    files.retain(|path| path.is_file());
     files.sort();
     Ok(files)
 }
@@ -129,23 +139,94 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Writes a file that nobody but its owner may read, replacing one of that name whole.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    replace(path, b"")?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+            .map_err(|e| failure("FILE_UNWRITABLE", path, &e))?;
+    }
+    write_through(path, bytes)
+}
+
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Writes a file beside what is there: the same bytes under this name are left alone, other bytes under this name stay
+/// and the file takes the next free one, `name~2`. Its path.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn put_beside(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
+    let (stem, ending) = match name.rfind('.') {
+        Some(dot) if dot > 0 => name.split_at(dot),
+        _ => (name, ""),
+    };
+    let mut number = 1;
+    loop {
+        let path = folder.join(if number == 1 { name.to_string() } else { format!("{stem}~{number}{ending}") });
+        match write_new(&path, bytes) {
+            Err(failure) if failure.code == "FILE_DIFFERS" => number += 1,
+            other => return other.map(|()| path),
+        }
+    }
+}
+
+/// Removes a file; one that is gone is removed.
+///
+/// # Errors
+/// When it may not be removed.
+pub fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failure("FILE_UNWRITABLE", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a finished temporary file its name, which must be free.
+///
+/// # Errors
+/// When the name is taken, or the folder cannot be written.
+pub fn give_name(temporary: &Path, path: &Path) -> Result<(), Failure> {
+    let taken = || Failure::conflict("FILE_DIFFERS", format!("{} 已存在", path.display()));
+    // A link cannot take the place of a file; where there are no links (FAT, some shares) one look must do.
+    match fs::hard_link(temporary, path) {
+        Ok(()) => remove(temporary)?,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken()),
+        Err(_) if path.exists() => return Err(taken()),
+        Err(_) => fs::rename(temporary, path).map_err(|e| failure("FILE_UNWRITABLE", path, &e))?,
+    }
+    sync_folder(folder_of(path));
+    Ok(())
+}
+
 /// The rename of a file lasts once its folder is synced; not every file system can.
-fn sync_folder(folder: &Path) {
+pub(super) fn sync_folder(folder: &Path) {
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
+}
+
+/// Writes a file to the disk itself.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_through(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut file = File::create(path).map_err(|e| failure("FILE_UNWRITABLE", path, &e))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| failure("FILE_UNWRITABLE", path, &e))
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let wrong = |e: std::io::Error| failure("FILE_UNWRITABLE", path, &e);
     fs::create_dir_all(folder_of(path)).map_err(wrong)?;
     let temporary = temporary(path);
-    let mut file = File::create(&temporary).map_err(wrong)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(wrong)?;
+    write_through(&temporary, bytes)?;
     name_it(&temporary, path).map_err(wrong)
 }
 
@@ -195,5 +276,25 @@ mod tests {
         release(&out, [&mut write_waiting(&path, b"one").unwrap()]).unwrap();
         let differs = release(&out, [&mut write_waiting(&path, b"two").unwrap()]).unwrap_err();
         assert_eq!((differs.code, read(&path).unwrap().as_slice(), count()), ("FILE_DIFFERS", b"one".as_slice(), 1));
+    }
+
+    #[test]
+    fn files_of_one_name_lie_beside_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |bytes: &[u8]| {
+            let path = put_beside(folder.path(), "return.txt", bytes).unwrap();
+            path.file_name().unwrap().to_str().unwrap().to_string()
+        };
+        assert_eq!(
+            [put(b"one"), put(b"two"), put(b"one"), put(b"two")],
+            ["return.txt", "return~2.txt", "return.txt", "return~2.txt"]
+        );
+        let (part, path) = (folder.path().join("x.part"), folder.path().join("x"));
+        write_through(&part, b"x").unwrap();
+        give_name(&part, &path).unwrap();
+        assert!(path.exists() && !part.exists());
+        write_through(&part, b"y").unwrap();
+        assert_eq!(give_name(&part, &path).unwrap_err().code, "FILE_DIFFERS");
+        assert_eq!(read(&path).unwrap(), b"x");
     }
 }

@@ -244,7 +244,8 @@ async fn issued_files(
     let mut told: HashMap<(String, String), (String, String)> = HashMap::new();
     for event in events.iter().filter(|e| e.action == "bank.issue") {
         let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap_or_default();
-        for file in detail["files"].as_array().into_iter().flatten() {
+        // What was written anew for another day is told by a later event.
+        for file in ["files", "redated"].iter().filter_map(|key| detail[*key].as_array()).flatten() {
             let text = |key: &str| file[key].as_str().unwrap_or_default().to_string();
             told.insert((event.subject.clone(), text("name")), (text("digest"), text("payments")));
         }

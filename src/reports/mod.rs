@@ -12,6 +12,7 @@ pub mod comparison;
 pub mod doctor;
 mod examined_people;
 mod examined_runs;
+pub mod exchange;
 pub mod kept_figures;
 pub mod ledger;
 pub mod letter;

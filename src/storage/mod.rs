@@ -46,6 +46,7 @@ pub mod change_request;
 pub mod comparison;
 pub mod counter;
 pub mod cover;
+pub mod delivery;
 pub mod enrolment;
 pub mod enrolment_event;
 pub mod finding;
@@ -76,6 +77,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("comparison", comparison::STATEMENTS),
         ("counter", counter::STATEMENTS),
         ("cover", cover::STATEMENTS),
+        ("delivery", delivery::STATEMENTS),
         ("enrolment", enrolment::STATEMENTS),
         ("enrolment_event", enrolment_event::STATEMENTS),
         ("finding", finding::STATEMENTS),

@@ -7,10 +7,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use chrono::NaiveDate;
 use serde_json::json;
 
 use super::decide_run::{Frozen, post_or_inconsistent, verify_frozen};
 use super::offset;
+use super::pay_date;
 use super::step::Step;
 use super::voucher_basis;
 use crate::calculation::claim::claim;
@@ -67,8 +69,10 @@ pub struct Issued<T = Vec<u8>> {
     pub withheld: Vec<Withheld>,
     /// Offset against what was overpaid, and left open after all.
     pub offset: (Money, Money),
-    /// True when the files had been issued before: these are the same bytes.
+    /// True when the files had been issued before: these are the same bytes, but for those that are …
     pub again: bool,
+    /// … so many written anew for another day.
+    pub redated: usize,
 }
 
 /// Issues the files of a run, or hands out the same bytes again.
@@ -77,26 +81,42 @@ pub struct Issued<T = Vec<u8>> {
 /// Unless approved, unchanged since, and writable in the bank's layout to the last character;
 /// then nothing is written and the run stays approved.
 pub async fn issue_files(office: &Office, code: &str) -> Result<Issued, Failure> {
-    issue_files_to(office, code, |_, bytes| Ok(bytes.to_vec())).await
+    issue_files_to(office, code, (None, ""), |_, bytes| Ok(bytes.to_vec())).await
 }
 
 /// The same, with every file handed over by name and bytes as soon as it is made, so that no more than one is in memory.
 /// What they became counts only once this succeeds: the commit comes last.
 ///
+/// Files bear the day that is asked for, else today: the day on which the bank gets them. Of a run that was issued, those
+/// that never left the office are written anew for that day, as long as the note says so (`pay_date`).
+///
 /// # Errors
-/// As [`issue_files`], and when a file cannot be taken over.
+/// As [`issue_files`], and when a file cannot be taken over; when the day is past; as [`pay_date::redate`].
 pub async fn issue_files_to<T>(
     office: &Office,
     code: &str,
+    (asked, note): (Option<NaiveDate>, &str),
     mut hand_over: impl FnMut(&str, &[u8]) -> Result<T, Failure>,
 ) -> Result<Issued<T>, Failure> {
     let mut step = Step::begin(office, "bank.issue", &[Role::Finance]).await?;
     let run = office.run(&mut step.tx, code).await?;
     if run.state.issued().is_some() {
+        let detail = match asked {
+            Some(date) => pay_date::redate(office, &mut step, &run, date, note).await?,
+            None => Vec::new(),
+        };
         let files = kept_files(&mut step, &run, hand_over).await?;
-        step.finish(code, json!({ "again": true, "files": files.len() })).await?;
-        return Ok(Issued { run, files, withheld: Vec::new(), offset: (Money::ZERO, Money::ZERO), again: true });
+        let redated = detail.len();
+        let detail = if redated == 0 {
+            json!({ "again": true, "files": files.len() })
+        } else {
+            json!({ "again": true, "files": files.len(), "redated": detail, "note": note.trim() })
+        };
+        step.finish(code, detail).await?;
+        let offset = (Money::ZERO, Money::ZERO);
+        return Ok(Issued { run, files, withheld: Vec::new(), offset, again: true, redated });
     }
+    let pay_date = pay_date::chosen(&step, asked)?;
     let from = run.state.clone();
     let run = run.issue(step.signature())?;
     let (frozen, doubtful, stretches) = look_again(office, &mut step, &run).await?;
@@ -104,7 +124,7 @@ pub async fn issue_files_to<T>(
     let (withheld, left) = withhold(&mut step, &run, &frozen, doubtful, &mut sums).await?;
     let left_out: HashSet<i64> = withheld.iter().map(|w| w.line_no).collect();
     let breaks = voucher_breaks(office, &mut step, &run, &left_out).await?;
-    let files = lay_out(office, &stretches, &left_out, &breaks)?;
+    let files = lay_out(office, &stretches, &left_out, (&breaks, pay_date))?;
     if files.is_empty() {
         return Err(Failure::refused("ALL_WITHHELD", format!("批次 {code} 的明细全部被暂缓，没有可以报盘的"))
             .hint("用 fafang run cancel 作废批次"));
@@ -123,7 +143,7 @@ pub async fn issue_files_to<T>(
     let detail =
         json!({ "files": list, "withheld": withheld.len(), "offset_fen": offsets.0, "offset_released_fen": offsets.1 });
     step.finish(code, detail).await?;
-    Ok(Issued { run, files, withheld, offset: offsets, again: false })
+    Ok(Issued { run, files, withheld, offset: offsets, again: false, redated: 0 })
 }
 
 async fn kept_files<T>(
@@ -293,6 +313,7 @@ struct Sheet<'a> {
     layout: &'a Layout,
     part: usize,
     parts: usize,
+    pay_date: NaiveDate,
     /// The first and the last; what is withheld may lie between them.
     lines: Lines,
     rows: usize,
@@ -316,7 +337,7 @@ fn lay_out<'a>(
     office: &'a Office,
     stretches: &'a [Stretch],
     left_out: &HashSet<i64>,
-    breaks: &HashSet<i64>,
+    (breaks, pay_date): (&HashSet<i64>, NaiveDate),
 ) -> Result<Vec<Sheet<'a>>, Failure> {
     let mut sheets = Vec::new();
     for Stretch { bank_code, lines } in stretches {
@@ -342,7 +363,15 @@ fn lay_out<'a>(
         for (part, rows) in (1..).zip(pieces) {
             let mut lines = sent.by_ref().take(rows);
             let first = lines.next().unwrap_or_default();
-            sheets.push(Sheet { bank, layout, part, parts, lines: (first, lines.last().unwrap_or(first)), rows });
+            sheets.push(Sheet {
+                bank,
+                layout,
+                part,
+                parts,
+                pay_date,
+                lines: (first, lines.last().unwrap_or(first)),
+                rows,
+            });
         }
     }
     Ok(sheets)
@@ -384,7 +413,8 @@ async fn write_files<T>(
     Ok(files)
 }
 
-fn bank_and_layout<'a>(office: &'a Office, bank_code: &str) -> Result<(&'a Bank, &'a Layout), Failure> {
+/// A bank, and the layout its files are written in.
+pub(super) fn bank_and_layout<'a>(office: &'a Office, bank_code: &str) -> Result<(&'a Bank, &'a Layout), Failure> {
     let bank = office.banks.bank(bank_code);
     bank.and_then(|bank| Some((bank, office.banks.layout(&bank.layout)?))).ok_or_else(|| {
         Failure::new(Kind::Configuration, "BANK_UNKNOWN", format!("银行 {bank_code} 没有文件格式"))
@@ -432,7 +462,7 @@ async fn write_file(
     left_out: &HashSet<i64>,
     sums: &mut month_sum::Sums,
 ) -> Result<(PaymentFile, Vec<u8>), Failure> {
-    let Sheet { bank, layout, part, parts, lines, rows: count } = *sheet;
+    let Sheet { bank, layout, part, parts, pay_date, lines, rows: count } = *sheet;
     let pages = Pages::of(&step.agency, run, lines).all(&mut step.tx).await?;
     let (stem, remark) = (reference_stem(&step.agency, run), remark(run.periods));
     let (mut sent, mut total, mut rows) = (FrozenDigest::default(), Money::ZERO, Vec::with_capacity(count));
@@ -452,7 +482,7 @@ async fn write_file(
         agency_code: step.agency.clone(),
         scheme_code: run.scheme_code.clone(),
         periods: run.periods,
-        pay_date: step.on,
+        pay_date,
         rows: rows.len(),
         total,
         part,

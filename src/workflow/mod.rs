@@ -15,6 +15,7 @@
 //! | `decide_run::cancel` | prepared … approved → cancelled | maker; approver once approved |
 //! | `publish` | –, the list shown is recorded | maker |
 //! | `issue_files` | approved → issued | finance |
+//! | `hand_over` | issued, a file is on its way, at the bank, acknowledged | finance |
 //! | `take_return` | issued → issued or settled, money paid or released | finance |
 //! | `decide_run::close` | settled → closed | finance |
 //! | `take_statement` | –, the bank's entries are held against files and returns | finance |
@@ -35,6 +36,7 @@ mod dossiers;
 pub mod enter_change;
 mod exclusion;
 pub mod explain_finding;
+pub mod hand_over;
 pub mod import_certifications;
 pub mod import_comparison;
 pub mod import_roster;
@@ -44,6 +46,7 @@ pub mod load_budget;
 pub mod load_scheme;
 pub mod move_office;
 mod offset;
+pub mod pay_date;
 pub mod prepare_run;
 pub mod publish;
 pub mod recover;

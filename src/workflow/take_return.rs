@@ -96,12 +96,25 @@ pub async fn take_returns(
     kind: AnswerKind,
     files: impl IntoIterator<Item = Result<AnswerFile, Failure>>,
 ) -> Result<Vec<Taken>, Failure> {
+    take_returns_of(office, None, kind, files).await
+}
+
+/// The same for files that came from a place: they must answer files of its banks.
+///
+/// # Errors
+/// As [`take_returns`], and for an answer to a file of another bank.
+pub async fn take_returns_of(
+    office: &Office,
+    banks: Option<&[String]>,
+    kind: AnswerKind,
+    files: impl IntoIterator<Item = Result<AnswerFile, Failure>>,
+) -> Result<Vec<Taken>, Failure> {
     let action = if kind == AnswerKind::Return { "bank.return" } else { "bank.late_return" };
     let mut step = Step::begin(office, action, &[Role::Finance]).await?;
     let (mut taken, mut refused) = (Vec::new(), Vec::new());
     for file in files {
         let result = match file {
-            Ok(file) => take_file(office, &mut step, kind, file).await,
+            Ok(file) => take_file(office, &mut step, (kind, banks), file).await,
             Err(unread) => Err(unread),
         };
         match result {
@@ -162,7 +175,7 @@ fn refusal(mut refused: Vec<Failure>, others: usize) -> Option<Failure> {
 async fn take_file(
     office: &Office,
     step: &mut Step,
-    kind: AnswerKind,
+    (kind, banks): (AnswerKind, Option<&[String]>),
     AnswerFile { name, bytes, answers }: AnswerFile,
 ) -> Result<Taken, Failure> {
     let digest = kept_file::digest_of(&bytes);
@@ -182,6 +195,12 @@ async fn take_file(
         let run = run_of(step, &file).await?;
         (answer, file, run)
     };
+    if banks.is_some_and(|banks| !banks.contains(&file.bank_code)) {
+        let message = format!("{name} 回答的是 {} 的文件 {}，不应从这里来", file.bank_code, file.name);
+        return Err(
+            Failure::input("OTHER_BANKS_FILE", message).hint("请向银行核实；确是这家银行的，用 bank return 读入")
+        );
+    }
     if let Some(past) = payment_file::past_return(&mut step.tx, &step.agency, &digest).await? {
         let already = format!("{name} 已由 {} 于 {} 读入", past.received_by, past.received_on()?);
         return Ok(Taken { already: Some(already), ..nothing(&run, &file, digest) });
@@ -235,12 +254,12 @@ async fn take_file(
 }
 
 /// A withheld payment lies between the lines of its file but was never in it.
-fn is_withheld(line: &FrozenLine<'_>, outcomes: &Outcomes) -> bool {
+pub(super) fn is_withheld(line: &FrozenLine<'_>, outcomes: &Outcomes) -> bool {
     outcomes.get(&line.line_no).is_some_and(|o| o[0].kind == OutcomeKind::Withheld.code())
 }
 
 /// The payments of the file are not those that were sent.
-fn tampered(run: &Run, file: &PaymentFile) -> Failure {
+pub(super) fn tampered(run: &Run, file: &PaymentFile) -> Failure {
     Failure::new(Kind::Internal, "RUN_TAMPERED", format!("批次 {} 文件 {} 的明细与报盘时不一致", run.code, file.name))
         .hint("数据可能被程序以外的手段改动过，没有读入；请运行 fafang doctor")
 }

@@ -24,6 +24,7 @@ struct File {
     first: String,
     last: Option<String>,
     release: Option<String>,
+    pay_day: Option<rules::PayDayTable>,
     payees: Option<String>,
     amount: Option<String>,
     #[serde(default)]
@@ -88,6 +89,7 @@ fn read(file: &File, faults: &mut Faults) -> Option<Scheme> {
         policies: file.policies.iter().filter_map(|text| faults.document("policies", Some(text))).collect(),
         last: faults.period("last", file.last.as_deref()),
         release: faults.word("release", file.release.as_deref(), rules::RELEASES, Release::Monthly),
+        pay_day: file.pay_day.as_ref().and_then(|table| rules::pay_day(table, faults)),
         payees: faults.word("payees", file.payees.as_deref(), rules::PAYEES, Payees::Persons),
         amount: faults.word("amount", file.amount.as_deref(), rules::AMOUNTS, AmountRule::Standard),
         rounding: rules::rounding(&file.rounding, faults),

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::domain::pay_day::{PayDay, Shift};
 use crate::domain::scheme::{
     AmountRule, BackPay, Certification, Payees, Publicity, Release, Rounding, RoundingDirection, SecondPerson,
     StartMonth, StopMonth,
@@ -49,6 +50,15 @@ pub struct RoundingTable {
     direction: Option<String>,
 }
 
+const SHIFTS: &[(&str, Shift)] = &[("earlier", Shift::Earlier), ("later", Shift::Later)];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayDayTable {
+    day: u32,
+    closed: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertificationTable {
@@ -72,6 +82,15 @@ pub fn rounding(table: &RoundingTable, faults: &mut Faults) -> Rounding {
         unit_fen: faults.word("rounding.unit", unit, UNITS, Rounding::FEN.unit_fen),
         direction: faults.word("rounding.direction", direction, DIRECTIONS, Rounding::FEN.direction),
     }
+}
+
+/// Which way the day moves must be said: offices do it either way.
+pub fn pay_day(table: &PayDayTable, faults: &mut Faults) -> Option<PayDay> {
+    let day = faults.number("pay_day.day", Some(table.day), 1, 31);
+    let closed = table.closed.as_deref();
+    faults.need("pay_day.closed", closed, "没有写，应为 earlier 或 later");
+    let shift = faults.word("pay_day.closed", closed, SHIFTS, Shift::Earlier);
+    Some(PayDay { day: day?, shift })
 }
 
 /// What the table leaves out is the usual rule: twelve months, three of warning, months paid back.

@@ -92,7 +92,7 @@ async fn signature(tx: &mut Tx, books: &Books<'_>, run: &Run, is_published: bool
             ..todo("RUN_TO_APPROVE", &[Role::Approver], run, reviewed.on)
         }),
         RunState::Approved(signed) => Some(Todo {
-            what: format!("报盘 {} 笔", run.payments),
+            what: format!("报盘 {} 笔{}", run.payments, pay_day(books, run)),
             command: format!("fafang bank issue {code} --out 文件夹"),
             ..todo("RUN_TO_ISSUE", &[Role::Finance], run, signed.approved.on)
         }),
@@ -113,6 +113,16 @@ async fn signature(tx: &mut Tx, books: &Books<'_>, run: &Run, is_published: bool
         }
         _ => None,
     })
+}
+
+/// The day on which the run should be paid, in words, where its scheme has one.
+fn pay_day(books: &Books<'_>, run: &Run) -> String {
+    let day = books.scheme(&run.scheme_code).and_then(|scheme| scheme.pay_day);
+    match day.map(|day| day.of(run.periods.last, &books.office.calendar)) {
+        None => String::new(),
+        Some(Ok(date)) => format!("，发放日 {date}"),
+        Some(Err(missing)) => format!("，算不出发放日: {missing}"),
+    }
 }
 
 /// Digest of the list as it is now; the list is long, and not read where nothing was shown to compare it with.

@@ -4,9 +4,11 @@ mod bad_input;
 mod bank_layouts;
 mod commands;
 mod crash;
+mod exchange;
 mod move_office;
 mod publicity;
 mod recovery;
+mod sftp;
 mod statements;
 mod terminal;
 

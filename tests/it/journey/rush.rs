@@ -431,6 +431,7 @@ async fn sixteen_workers_race_through_three_hundred_centres() {
         agency_name: "中心".into(),
         banks: built_in().unwrap(),
         calendar: fafang::formats::calendar::built_in_when_asked(),
+        places: Vec::new(),
         settings: fafang::office::Settings::default(),
         clock: Clock::Fixed("2026-02-05T02:00:00Z".parse().unwrap()),
         on: Some(day("2026-02-15")),

@@ -1,0 +1,169 @@
+//! The date of a payment file: what a clerk should know of it, and giving files that were not sent another one.
+//!
+//! A file bears the day on which the bank gets it; many banks refuse one made on Friday and sent on Monday. The
+//! date stands in bytes that are evidence, so it is chosen when files are issued and changed only in files
+//! that never left the office: those are written anew, the same payments to the fen, and the earlier bytes stay kept.
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use super::issue_files::{bank_and_layout, payment_row, reference_stem, remark, written};
+use super::laid_answer::header;
+use super::step::Step;
+use super::take_return::{is_withheld, tampered};
+use super::voucher_basis;
+use crate::domain::calendar::Calendar;
+use crate::domain::delivery::DeliveryKind;
+use crate::domain::payment::FrozenDigest;
+use crate::domain::period::{date_from_number, date_number};
+use crate::domain::run::Run;
+use crate::domain::scheme::Scheme;
+use crate::failure::Failure;
+use crate::office::Office;
+use crate::storage::payment::Pages;
+use crate::storage::payment_file::PaymentFile;
+use crate::storage::{delivery, kept_file, payment, payment_file};
+
+/// The day on which a run should be paid, if its scheme has a pay day: that of the run's last month.
+///
+/// # Errors
+/// When the calendar has no such year.
+pub fn pay_day(office: &Office, scheme: &Scheme, run: &Run) -> Result<Option<NaiveDate>, Failure> {
+    Ok(scheme.pay_day.map(|day| day.of(run.periods.last, &office.calendar)).transpose()?)
+}
+
+/// What a clerk should know of the date of files: banks are closed, it is later than the scheme's pay day. Nothing of
+/// this keeps anybody from sending them.
+///
+/// # Errors
+/// When the scheme cannot be read.
+pub async fn remarks(office: &Office, run: &Run, dates: &[NaiveDate]) -> Result<Vec<String>, Failure> {
+    let scheme = office.scheme_of(&mut office.read().await?, run).await?;
+    let mut remarks = Vec::new();
+    for date in dates {
+        remarks.extend(closed(&office.calendar, *date));
+    }
+    match pay_day(office, &scheme, run) {
+        Ok(Some(day)) if dates.iter().any(|date| *date > day) => {
+            remarks.push(format!("批次 {} 的发放日是 {day}，文件的支付日期晚于发放日", run.code));
+        }
+        Ok(_) => {}
+        Err(missing) => remarks.push(format!("算不出发放日: {}", missing.message)),
+    }
+    Ok(remarks)
+}
+
+/// Words for a day on which banks are closed, or of which nobody knows.
+pub fn closed(calendar: &Calendar, date: NaiveDate) -> Option<String> {
+    match calendar.is_working_day(date) {
+        Ok(true) => None,
+        Ok(false) => {
+            let next =
+                calendar.next_working_day(date).map_or_else(|_| String::new(), |day| format!("，下一个工作日是 {day}"));
+            Some(format!("支付日期 {date} 不是工作日，银行当天可能不受理{next}"))
+        }
+        Err(missing) => Some(format!("看不出支付日期 {date} 是不是工作日: {missing}")),
+    }
+}
+
+/// The date that files get.
+///
+/// # Errors
+/// When it is past.
+pub(super) fn chosen(step: &Step, asked: Option<NaiveDate>) -> Result<NaiveDate, Failure> {
+    let date = asked.unwrap_or(step.on);
+    if date >= step.on {
+        return Ok(date);
+    }
+    Err(Failure::refused("PAY_DATE_PAST", format!("支付日期 {date} 早于业务日期 {}", step.on))
+        .hint("支付日期是文件送交银行的那天，应为今天或以后的日期"))
+}
+
+/// Writes the files of an issued run anew for another day, except those that the bank has or may have; what the audit
+/// event says of them.
+///
+/// # Errors
+/// When the bank has or may have all of them, without a note, or when the date is past.
+pub(super) async fn redate(
+    office: &Office,
+    step: &mut Step,
+    run: &Run,
+    asked: NaiveDate,
+    note: &str,
+) -> Result<Vec<Value>, Failure> {
+    let (mut ours, mut gone) = (Vec::new(), Vec::new());
+    for file in payment_file::of_run(&mut step.tx, &step.agency, run).await? {
+        let last = delivery::of_file(&mut step.tx, &step.agency, &file).await?;
+        let last = last.last().map(delivery::Delivery::kind).transpose()?;
+        if file.pay_date == date_number(asked) {
+            continue;
+        }
+        if file.is_answered() || last.is_some_and(DeliveryKind::may_have_arrived) {
+            gone.push(file.name);
+        } else {
+            ours.push(file);
+        }
+    }
+    if ours.is_empty() && gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    if ours.is_empty() {
+        let message = format!("批次 {} 的文件已经送出或回盘，不能再改支付日期: {}", run.code, gone.join("、"));
+        return Err(Failure::refused("FILE_HANDED_OVER", message)
+            .hint("同一笔款可能付两次。银行整个退回文件的，请取得写明失败的回盘再读入"));
+    }
+    let date = chosen(step, Some(asked))?;
+    if note.trim().is_empty() {
+        let first = date_from_number(ours[0].pay_date).unwrap_or_default();
+        let message =
+            format!("批次 {} 已按支付日期 {first} 报过盘，改为 {date} 须写明原来的文件没有送给银行", run.code);
+        return Err(Failure::refused("NO_NOTE", message)
+            .hint("用 --note 写明，例如 --note \"原文件没有送出，已销毁\"；没有把握时不要改: 同一笔款可能付两次"));
+    }
+    let mut detail = Vec::new();
+    for file in ours {
+        detail.push(write_anew(office, step, run, &file, date).await?);
+    }
+    Ok(detail)
+}
+
+async fn write_anew(
+    office: &Office,
+    step: &mut Step,
+    run: &Run,
+    file: &PaymentFile,
+    date: NaiveDate,
+) -> Result<Value, Failure> {
+    let bank = bank_and_layout(office, &file.bank_code)?.0;
+    let layout = office.banks.layout(&file.layout_code).ok_or_else(|| {
+        Failure::refused("CANNOT_WRITE", format!("没有布局 {}，{} 写不出来", file.layout_code, file.name))
+            .hint("报盘以后不要从 config/banks 去掉用过的布局")
+    })?;
+    let lines = (file.first_line_no, file.last_line_no);
+    let outcomes = payment::outcomes_of_lines(&mut step.tx, &step.agency, run, lines).await?;
+    let pages = Pages::of(&step.agency, run, lines).all(&mut step.tx).await?;
+    let (stem, text) = (reference_stem(&step.agency, run), remark(run.periods));
+    let (mut sent, mut rows) = (FrozenDigest::default(), Vec::new());
+    for page in &pages {
+        for line in page.lines()? {
+            if (lines.0..=lines.1).contains(&line.line_no) && !is_withheld(&line, &outcomes) {
+                sent.line(&line);
+                rows.push(payment_row(&stem, &text, &line).map_err(payment::unreadable)?);
+            }
+        }
+    }
+    if sent.finish(&[]) != file.payments_digest {
+        return Err(tampered(run, file));
+    }
+    let mut header = header(step, run, file);
+    header.pay_date = date;
+    let basis = voucher_basis::of_lines(&mut step.tx, &step.agency, run, layout, lines).await?;
+    let (name, bytes) = written(run, bank, layout, basis.as_ref(), &header, &rows)?;
+    let digest = kept_file::keep(&mut step.tx, &step.agency, &name, bytes, step.event_no).await?;
+    if !payment_file::redate(&mut step.tx, &step.agency, file, date_number(date), &name, &digest).await? {
+        return Err(Failure::conflict("FILE_MOVED", format!("{} 刚被其他人处理过", file.name)));
+    }
+    Ok(
+        json!({ "file": file.file_ref, "pay_date": date, "name": name, "digest": digest, "payments": file.payments_digest, "was": file.digest }),
+    )
+}
