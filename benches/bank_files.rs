@@ -4,6 +4,7 @@
 //! reading. Without `--bench`, as the tests run it, a thousand rows show that it works, and nothing is measured.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
@@ -89,9 +90,9 @@ fn ours(header: &FileHeader, rows: &[PaymentRow<&str>]) -> Outcome<Rates> {
     let mut text = format!("R|{}|652827|pochan1995|2026-01|{date}|{}|{total}|1/1\r\n", header.file_ref, rows.len());
     for row in rows {
         let PaymentRow { line_no, account, holder, amount, payment_ref, .. } = row;
-        text += &format!("D|{line_no}|{account}|{holder}|{amount}|S|||BANK{line_no}|{date}|{payment_ref}\r\n");
+        write!(text, "D|{line_no}|{account}|{holder}|{amount}|S|||BANK{line_no}|{date}|{payment_ref}\r\n")?;
     }
-    text += &format!("T|{}|{total}|{}|{total}\r\n", rows.len(), rows.len());
+    write!(text, "T|{}|{total}|{}|{total}\r\n", rows.len(), rows.len())?;
     let answer = encode(&text, Charset::Gb18030)?;
     drop(text);
     let began = Instant::now();
@@ -127,7 +128,7 @@ fn delimited(header: &FileHeader, rows: &[PaymentRow<&str>]) -> Outcome<Rates> {
     text += "顺序编号|客户姓名|金额|账号|处理结果|失败原因|\r\n";
     for (seq, row) in (1..).zip(rows) {
         let PaymentRow { account, holder, amount, .. } = row;
-        text += &format!("{seq}|{holder}|{amount}|{account}|成功||\r\n");
+        write!(text, "{seq}|{holder}|{amount}|{account}|成功||\r\n")?;
     }
     let answer = encode(&text, Charset::Gb18030)?;
     drop(text);

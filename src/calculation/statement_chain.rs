@@ -187,6 +187,9 @@ fn unexpected(statement: &Statement, places: &[Option<i64>], complete_to: NaiveD
     }
 }
 
+/// Whether two entries may be one.
+type IsSame<'a> = &'a dyn Fn(&Entry, &Entry) -> bool;
+
 /// Finds for each entry a known one that is the same, each used once; and the known ones that are left.
 fn pair<'k>(known: &'k Known, statement: &Statement, is_proved: bool) -> (Places, Vec<&'k TakenEntry>) {
     let mut by_day: HashMap<(NaiveDate, Money), Vec<&TakenEntry>> = HashMap::new();
@@ -197,7 +200,7 @@ fn pair<'k>(known: &'k Known, statement: &Statement, is_proved: bool) -> (Places
     let same_ref = |a: &Entry, b: &Entry| !a.bank_ref.is_empty() && a.bank_ref == b.bank_ref && a.our_ref == b.our_ref;
     let same_text = |a: &Entry, b: &Entry| a == b;
     let may_be = |a: &Entry, b: &Entry| a.bank_ref.is_empty() || b.bank_ref.is_empty() || a.bank_ref == b.bank_ref;
-    let rules: [&dyn Fn(&Entry, &Entry) -> bool; 3] = [&same_text, &same_ref, &may_be];
+    let rules: [IsSame<'_>; 3] = [&same_text, &same_ref, &may_be];
     for is_same in &rules[..if is_proved { 3 } else { 2 }] {
         for (entry, place) in statement.entries.iter().zip(&mut places) {
             let Some(candidates) = by_day.get_mut(&(entry.booked_on, entry.amount)) else { continue };

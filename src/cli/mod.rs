@@ -153,7 +153,7 @@ impl Cli {
     /// Runs the command and returns the exit code.
     pub async fn run(self) -> u8 {
         let out = Output { json: self.json };
-        match self.dispatch(out).await {
+        match Box::pin(self.dispatch(out)).await {
             Ok(code) => code,
             Err(failure) => out.failure(&failure),
         }

@@ -251,17 +251,17 @@ mod tests {
         }
     }
 
-    fn balances(opening: i64, closing: i64) -> Option<Balances> {
-        Some(Balances { opening: Money(opening), closing: Money(closing) })
+    fn balances(opening: i64, closing: i64) -> Balances {
+        Balances { opening: Money(opening), closing: Money(closing) }
     }
 
     #[test]
     fn a_statement_foots_or_names_its_three_figures() {
         let entries = vec![entry("2026-01-20", -36_030), entry("2026-01-05", 100_000), entry("2026-01-21", 0)];
-        let read = Statement::new("6228 0001", "1", None, balances(50, 64_020), entries.clone()).unwrap();
+        let read = Statement::new("6228 0001", "1", None, Some(balances(50, 64_020)), entries.clone()).unwrap();
         assert_eq!((read.first_on, read.last_on, read.entries.len()), (day("2026-01-05"), day("2026-01-20"), 2));
         assert_eq!(read.account, "62280001");
-        let wrong = Statement::new("1", "1", None, balances(50, 64_000), entries).unwrap_err();
+        let wrong = Statement::new("1", "1", None, Some(balances(50, 64_000)), entries).unwrap_err();
         assert_eq!(wrong.code(), "STATEMENT_DOES_NOT_FOOT");
         assert_eq!(wrong.to_string(), "期初余额 0.50 + 发生额合计 639.70 ≠ 期末余额 640.00，差 -0.20");
     }

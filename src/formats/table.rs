@@ -143,7 +143,7 @@ enum Content<'t> {
     Rows(Vec<Row<'t>>),
 }
 
-impl<'t> Table<'t> {
+impl Table<'_> {
     /// Its rows in the order of the file. Those of a text are read each time anew.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let (text, rows) = match &self.content {

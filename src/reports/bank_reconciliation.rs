@@ -62,6 +62,9 @@ const KINDS: [(&str, &str); 7] = [
     ("explained", "其他（已说明的分录）"),
 ];
 
+/// Run, file, audit event and kind of an item of our books.
+type ItemKey = (i64, i64, i64, String);
+
 /// Reads all accounts of which there are statements.
 pub(super) async fn accounts(tx: &mut Tx, office: &Office) -> Result<Vec<Account>, Failure> {
     let agency = office.agency_code.as_str();
@@ -79,7 +82,7 @@ pub(super) async fn accounts(tx: &mut Tx, office: &Office) -> Result<Vec<Account
             explained.insert(entry_no, date_from_number(on).unwrap_or_default());
         }
     }
-    let mut by_item: HashMap<(i64, i64, i64, String), Vec<(NaiveDate, Money)>> = HashMap::new();
+    let mut by_item: HashMap<ItemKey, Vec<(NaiveDate, Money)>> = HashMap::new();
     let mut by_entry: HashMap<i64, Vec<StoredPart>> = HashMap::new();
     for part in parts {
         if let (Some(run_no), Some(file_no), Some(event_no)) = (part.run_no, part.file_no, part.book_event_no) {

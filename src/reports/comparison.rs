@@ -111,7 +111,7 @@ fn row(hit: &Hit, paid: &PaidAfter) -> Vec<Value> {
     vec![
         hit.no.into(),
         list.name.clone().into(),
-        CitizenNumber::from_stored(list.citizen_number.clone()).masked().into(),
+        CitizenNumber::from_stored(&list.citizen_number).masked().into(),
         list.kind.title().into(),
         list.sender().into(),
         list.row_no.into(),

@@ -62,7 +62,7 @@ pub async fn examine(office: &Office) -> Result<Examination, Failure> {
     let events = audit_event::list(&mut tx, agency).await?;
     issued_files(&mut tx, agency, &runs, &events, &mut found.files).await?;
     let checks = vec![
-        chain(&events, agency, audit_event::head(&mut tx, agency).await?),
+        chain(&events, agency, audit_event::head(&mut tx, agency).await?.as_ref()),
         postings(&mut tx, agency, &appropriations).await?,
         found.never_twice,
         found.kept,
@@ -136,10 +136,10 @@ pub(super) fn check(code: &'static str, title: &'static str) -> Check {
 /// Only when the database cannot be read.
 pub async fn audit_chain(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
     let events = audit_event::list(tx, agency).await?;
-    Ok(chain(&events, agency, audit_event::head(tx, agency).await?))
+    Ok(chain(&events, agency, audit_event::head(tx, agency).await?.as_ref()))
 }
 
-fn chain(events: &[AuditEvent], agency: &str, head: Option<(i64, String)>) -> Check {
+fn chain(events: &[AuditEvent], agency: &str, head: Option<&(i64, String)>) -> Check {
     let mut result = check("AUDIT_CHAIN", "审计记录连续、未被改动");
     let mut previous = "";
     for (expected_no, event) in (1_i64..).zip(events) {
@@ -158,7 +158,7 @@ fn chain(events: &[AuditEvent], agency: &str, head: Option<(i64, String)>) -> Ch
         previous = &event.hash;
     }
     let last = events.last().map_or((0, String::new()), |e| (e.event_no, e.hash.clone()));
-    if head != Some(last) {
+    if head != Some(&last) {
         result.problems.push("末尾的记录被删除或增加".into());
     }
     result

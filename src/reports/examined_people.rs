@@ -168,7 +168,9 @@ impl<'a> Kept<'a> {
         let sent = self.sent.to(Asked { no, now, then, is_moved: self.is_moved.contains(&no) });
         self.told.clear();
         self.counted.clear();
-        counted.iter().for_each(|s| append(&mut self.counted, s.first, s.last, s.covered));
+        for s in counted {
+            append(&mut self.counted, s.first, s.last, s.covered);
+        }
         let (known, is_even) = (then.unwrap_or(now), matches!(sent, SentTo::Even(_)));
         if no <= self.baseline.last_enrolment_no {
             let first = first_claim_period(self.known_as, known);
@@ -180,7 +182,9 @@ impl<'a> Kept<'a> {
             }
         }
         if let SentTo::Listed(months) = sent {
-            months.into_iter().for_each(|(month, amount)| append(&mut self.told, month, month, amount));
+            for (month, amount) in months {
+                append(&mut self.told, month, month, amount);
+            }
         }
         self.told == self.counted
     }

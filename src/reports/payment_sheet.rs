@@ -59,8 +59,8 @@ pub async fn payment_sheet(office: &Office, code: &str, numbers: Numbers) -> Res
         let (citizen_number, account) = match numbers {
             Numbers::Whole => (p.citizen_number.clone(), p.account_number.clone()),
             Numbers::Masked => (
-                CitizenNumber::from_stored(p.citizen_number).masked(),
-                AccountNumber::from_stored(p.account_number).masked(),
+                CitizenNumber::from_stored(&p.citizen_number).masked(),
+                AccountNumber::from_stored(&p.account_number).masked(),
             ),
         };
         let bank = office.banks.bank(&p.bank_code).map_or(p.bank_code.as_str(), |b| b.name.as_str()).to_string();

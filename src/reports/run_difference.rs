@@ -150,6 +150,6 @@ fn months_reason(run: &Run, covers: &[Cover]) -> String {
 }
 
 fn entry(payment: &Payment, was_fen: Money, now_fen: Money, reason: String) -> Entry {
-    let citizen_number = CitizenNumber::from_stored(payment.citizen_number.clone()).masked();
+    let citizen_number = CitizenNumber::from_stored(&payment.citizen_number).masked();
     Entry { name: payment.name.clone(), citizen_number, was_fen, now_fen, reason }
 }

@@ -29,7 +29,7 @@ pub async fn holds(office: &Office) -> Result<Report, Failure> {
     ];
     let rows = open.into_iter().map(|(hold, _)| -> Vec<Value> {
         let (number, name) = people.get(&hold.beneficiary_no).map_or_else(Default::default, |person| {
-            (CitizenNumber::from_stored(person.citizen_number.clone()).masked(), person.name.clone())
+            (CitizenNumber::from_stored(&person.citizen_number).masked(), person.name.clone())
         });
         vec![
             hold.no.into(),

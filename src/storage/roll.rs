@@ -290,12 +290,12 @@ impl<'a> Enrolled<'a> {
         Enrolment {
             no: self.line.no,
             beneficiary_no: payee.beneficiary_no,
-            citizen_number: CitizenNumber::from_stored(payee.citizen_number.to_string()),
+            citizen_number: CitizenNumber::from_stored(payee.citizen_number),
             name: payee.name.to_string(),
             entitlement,
             account: Account {
                 bank_code: payee.bank_code.to_string(),
-                number: AccountNumber::from_stored(payee.account_number.to_string()),
+                number: AccountNumber::from_stored(payee.account_number),
                 holder: payee.account_holder.to_string(),
             },
             changed_event_no: self.changed_event_no(),

@@ -247,7 +247,7 @@ fn held_payment(line: &FrozenLine<'_>, payee: &Payee<'_>, reason: HoldReason) ->
     HeldPayment {
         line_no: line.line_no,
         name: payee.name.to_string(),
-        citizen_number: CitizenNumber::from_stored(payee.citizen_number.to_string()).masked(),
+        citizen_number: CitizenNumber::from_stored(payee.citizen_number).masked(),
         amount: line.amount,
         reason,
     }

@@ -241,7 +241,7 @@ async fn open(step: &mut Step, found: &Match, lines: usize) -> Result<NewHit, Fa
         hold_no,
         beneficiary_no: person,
         name: found.name.clone(),
-        citizen_number: CitizenNumber::from_stored(found.citizen_number.clone()).masked(),
+        citizen_number: CitizenNumber::from_stored(&found.citizen_number).masked(),
         row: found.row_no,
         note,
     })

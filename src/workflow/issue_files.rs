@@ -192,7 +192,7 @@ async fn look_again(office: &Office, step: &mut Step, run: &Run) -> Result<(Froz
         match stretches.last_mut() {
             Some(last) if last.bank_code == payee.bank_code => last.lines.1 = line.line_no,
             _ => {
-                stretches.push(Stretch { bank_code: payee.bank_code.to_string(), lines: (line.line_no, line.line_no) })
+                stretches.push(Stretch { bank_code: payee.bank_code.to_string(), lines: (line.line_no, line.line_no) });
             }
         }
         Ok(())

@@ -369,7 +369,7 @@ impl<'a> AskedBack<'a> {
 }
 
 fn flag<T>(payee: &Payee<'_>, what: T) -> Flagged<T> {
-    let citizen_number = CitizenNumber::from_stored(payee.citizen_number.to_string()).masked();
+    let citizen_number = CitizenNumber::from_stored(payee.citizen_number).masked();
     Flagged { citizen_number, name: payee.name.to_string(), what }
 }
 

@@ -269,18 +269,17 @@ impl<'a> Accounts<'a> {
         }
         let book = &self.office.banks;
         let pays = |code: &str| book.payer_account(code).is_some_and(|payer| payer == statement.account);
-        let code = match self.said.bank {
-            Some(said) => book.bank(said).map(|bank| bank.code.clone()).ok_or_else(|| {
+        let code = if let Some(said) = self.said.bank {
+            book.bank(said).map(|bank| bank.code.clone()).ok_or_else(|| {
                 Failure::refused("UNKNOWN_BANK", format!("没有银行 {said}"))
                     .hint("fafang bank layouts 列出银行和它们的代码")
-            })?,
-            None => {
-                let found = book.banks.iter().find(|bank| pays(&bank.code)).map(|bank| bank.code.clone());
-                found.ok_or_else(|| {
-                    Failure::input("STATEMENT_BANK_UNKNOWN", format!("{name}: 不知道账户 {shown} 是哪家银行的"))
-                        .hint("用 --bank 银行代码 写明，或在银行配置里写明该行的 payer_account")
-                })?
-            }
+            })?
+        } else {
+            let found = book.banks.iter().find(|bank| pays(&bank.code)).map(|bank| bank.code.clone());
+            found.ok_or_else(|| {
+                Failure::input("STATEMENT_BANK_UNKNOWN", format!("{name}: 不知道账户 {shown} 是哪家银行的"))
+                    .hint("用 --bank 银行代码 写明，或在银行配置里写明该行的 payer_account")
+            })?
         };
         // Of two accounts at one bank only the office can say which pays its files.
         let other = self.known.iter().find(|(_, (bank, _))| *bank == code).map(|(account, _)| masked_account(account));

@@ -24,12 +24,13 @@ pub async fn breaks(tx: &mut Tx, agency: &str, run: &Run, left_out: &HashSet<i64
     let draws = appropriation::draws(tx, agency, run.periods.last.number(), run.no).await?;
     let mut borders = draws.iter().skip(1).map(|draw| draw.from_fen).peekable();
     let mut breaks = HashSet::new();
-    let mut pages = Pages::of(agency, run, (1, i64::MAX));
+    let last = run.payments;
+    let mut pages = Pages::of(agency, run, (1, last));
     while borders.peek().is_some() {
         let Some(page) = pages.next(tx).await? else { break };
         for line in page.lines()? {
             while borders.next_if(|fen| *fen < line.offset.fen() + line.amount.fen()).is_some() {
-                breaks.extend((line.line_no..).find(|line_no| !left_out.contains(line_no)));
+                breaks.extend((line.line_no..=last).find(|line_no| !left_out.contains(line_no)));
             }
         }
     }

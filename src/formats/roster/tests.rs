@@ -487,7 +487,7 @@ fn told_again(rows: &[(u32, u32, bool, bool)]) -> Vec<String> {
         }
         match people.get(&person) {
             Some(earlier) => {
-                told.push(format!("{row} DUPLICATE_PERSON {} 与第 {earlier} 行相同", masked(&citizen(person))))
+                told.push(format!("{row} DUPLICATE_PERSON {} 与第 {earlier} 行相同", masked(&citizen(person))));
             }
             None => drop(people.insert(person, row)),
         }

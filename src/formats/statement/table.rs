@@ -115,7 +115,8 @@ pub(super) fn read(name: &str, bytes: &[u8], layout: &StatementTable) -> Result<
     if !has(Column::Date) {
         missing.push("交易日期");
     }
-    if !(has(Column::Debit) && has(Column::Credit)) && !has(Column::Amount) {
+    let has_amounts = has(Column::Amount) || has(Column::Debit) && has(Column::Credit);
+    if !has_amounts {
         missing.push("借方发生额和贷方发生额（或带借贷标志的金额）");
     }
     if !missing.is_empty() {

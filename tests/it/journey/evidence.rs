@@ -388,7 +388,9 @@ async fn what_no_digest_guards_yet_is_found_line_by_line() {
 /// Puts payments into the only page of a run, with the bounds that they have.
 async fn store(office: &TestOffice, run_no: i64, payments: &[Payment]) {
     let mut content = String::new();
-    payments.iter().for_each(|payment| payment.frozen_form(&mut content));
+    for payment in payments {
+        payment.frozen_form(&mut content);
+    }
     let enrolments = || payments.iter().map(|p| p.enrolment_no);
     let bounds = (enrolments().min().unwrap(), enrolments().max().unwrap());
     let last = payments.iter().map(|p| p.line_no).max().unwrap();

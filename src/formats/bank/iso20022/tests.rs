@@ -73,6 +73,7 @@ fn two() -> Vec<PaymentRow> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the file, line by line")]
 fn a_payment_file_to_the_byte() {
     let more = "payer_bank = \"和静农信社\"\nbank_no = \"402000000019\"\nunit_no = \"1001\"\ncategory_purpose = \"SSBE\"\nservice_level = \"NURG\"\n";
     let (name, text) = written(more, &two()).unwrap();

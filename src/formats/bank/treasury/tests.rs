@@ -122,6 +122,7 @@ fn lines(depth: usize, fields: &[(&str, &str)]) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the file, line by line")]
 fn a_file_of_both_vouchers_to_the_byte() {
     let direct = lines(
         1,

@@ -113,7 +113,7 @@ fn abc_register_cell_by_cell_and_only_six_and_seven_count() {
     let answer = |second: &str| {
         let line = |at: usize, status: &str| {
             let mut cells = sent[at].clone();
-            cells.extend(["".into(), "".into(), status.to_string()]);
+            cells.extend([String::new(), String::new(), status.to_string()]);
             cells
         };
         let rows = [line(1, "6"), line(2, second)];
