@@ -125,7 +125,7 @@ mod tests {
             assert_eq!(statements.len(), 1, "{sample}");
             assert!(!statements[0].entries.is_empty() && statements[0].balances.is_some());
         }
-        assert_eq!(read(b"").unwrap_err().code(), "TABLE_EMPTY");
+        assert_eq!(read(b"").unwrap_err().code(), "FILE_EMPTY");
         assert_eq!(read(b"<html/>").unwrap_err().code(), "STATEMENT_KIND");
         assert_eq!(read("你好".as_bytes()).unwrap_err().code(), "STATEMENT_COLUMNS");
     }

@@ -13,7 +13,7 @@ use fafang::training::simulated_bank::{Forced, SimulatedBank};
 use fafang::workflow::clear_hold::clear_hold;
 use fafang::workflow::issue_files::{IssuedFile, issue_files};
 use fafang::workflow::take_return::{AnswerFile, Taken, take_returns};
-use fafang::workflow::try_layout::try_layout;
+use fafang::workflow::try_layout::{Tried, try_layout};
 
 use crate::support::{Row, TestOffice, on_both_engines, refused, yuan};
 
@@ -96,7 +96,9 @@ async fn a_year_of_twelve_months_through_every_layout_reconciles_to_the_fen() {
             let again = issue_files(&desk, &run.code).await.unwrap();
             for (first, second) in issued.files.iter().zip(&again.files) {
                 assert_eq!(first.bytes, second.bytes, "{now:?}: the same bytes again");
-                let tried = shown.iter().find(|tried| tried.name == first.file.name);
+                // The layout is tried on both banks, of which one has it.
+                let is_of_file = |tried: &&Tried| tried.bank_code == first.file.bank_code && tried.name == first.file.name;
+                let tried = shown.iter().find(is_of_file);
                 assert!(
                     tried.is_none_or(|tried| tried.bytes == first.bytes),
                     "{now:?}: what was shown is what is sent"
