@@ -97,7 +97,8 @@ async fn a_year_of_twelve_months_through_every_layout_reconciles_to_the_fen() {
             for (first, second) in issued.files.iter().zip(&again.files) {
                 assert_eq!(first.bytes, second.bytes, "{now:?}: the same bytes again");
                 // The layout is tried on both banks, of which one has it.
-                let is_of_file = |tried: &&Tried| tried.bank_code == first.file.bank_code && tried.name == first.file.name;
+                let is_of_file =
+                    |tried: &&Tried| tried.bank_code == first.file.bank_code && tried.name == first.file.name;
                 let tried = shown.iter().find(is_of_file);
                 assert!(
                     tried.is_none_or(|tried| tried.bytes == first.bytes),
