@@ -72,6 +72,8 @@ impl<'a> Page<'a> {
         for text in self.sheet.notes.iter().chain(&report.notes) {
             self.spread(text, &line, 11)?;
         }
+        // A last row that has a height of its own is written twice by the library: the last one has none.
+        self.worksheet.write_blank(self.row, 0, &line)?;
         Ok(())
     }
 
@@ -200,6 +202,17 @@ mod tests {
         assert_eq!(rows[6][0], text("注：金额为实际到账数。"));
         assert_eq!(rows[7][0], text("制表：张三"));
         assert!(open(&sample()).worksheet_formula("发放汇总").unwrap().is_empty());
+    }
+
+    #[test]
+    fn no_row_is_written_twice() {
+        let mut book = zip::ZipArchive::new(Cursor::new(render(&sample()).unwrap())).unwrap();
+        let mut sheet = String::new();
+        std::io::Read::read_to_string(&mut book.by_name("xl/worksheets/sheet1.xml").unwrap(), &mut sheet).unwrap();
+        let numbers: Vec<&str> = sheet.split("<row r=\"").skip(1).filter_map(|row| row.split('"').next()).collect();
+        let expected: Vec<String> = (1..=numbers.len()).map(|number| number.to_string()).collect();
+        assert!(numbers.len() > 8);
+        assert_eq!(numbers, expected);
     }
 
     #[test]
