@@ -522,10 +522,14 @@ impl<'a> Matching<'a> {
         let class = class_of(self.layout, row.reason_code);
         let reference = self.reference(line);
         if class == ReasonClass::Unknown {
-            let message = format!(
-                "第{}行 明细 {reference}: 原因代码“{}”不在代码表里（{}）",
-                row.row, row.reason_code, row.reason_text
-            );
+            let message = if row.reason_code.is_empty() && row.reason_text.is_empty() {
+                format!("第{}行 明细 {reference}: 银行没有写失败原因，请向银行查询", row.row)
+            } else {
+                format!(
+                    "第{}行 明细 {reference}: 原因代码“{}”不在代码表里（{}）",
+                    row.row, row.reason_code, row.reason_text
+                )
+            };
             self.finding("RETURN_REASON_UNKNOWN", Some(line.line_no), Money::ZERO, message);
         }
         if class.needs_correction() {
