@@ -27,7 +27,7 @@ PEERS = ["sqlite", "pandas", "polars", "duckdb", "postgres", "fafang-sqlite", "f
 RIVALS = {"fafang-sqlite": ["sqlite", "pandas", "polars", "duckdb"], "fafang-postgres": ["postgres"]}
 
 
-def peer(name, work, data):
+def peer(options, name, work, data):
     """Stages of one peer, each with its parts: {(stage, part): cost}. Agreement with the workload is asserted."""
     out = f"{FOLDER}/out"
     shutil.rmtree(out, ignore_errors=True)
@@ -36,18 +36,27 @@ def peer(name, work, data):
     if name.endswith("postgres"):
         with Server(os.environ["POSTGRES_BIN"], f"{FOLDER}/postgres") as server:
             if name == "fafang-postgres":
-                return fafang(work, f"{out}/office", server)
+                return fafang(options, work, f"{out}/office", server)
             return checked(shell(peer_postgres.stages(work.months, data, out, server.url), server), work, out)
     if name == "fafang-sqlite":
-        return fafang(work, f"{out}/office")
+        return fafang(options, work, f"{out}/office")
     if name == "sqlite":
         return checked(shell(peer_sqlite.stages(work.months, data, out)), work, out)
     command = [sys.executable, f"{HERE}/peer_{name}.py", data, out, *work.months]
     return checked(python(command), work, out)
 
 
-def fafang(work, folder, server=None):
-    return Office(PROGRAM, work, folder, server).cycle()
+def fafang(options, work, folder, server=None):
+    """Centre after centre, in one database."""
+    first = Office(PROGRAM, work, folder, server)
+    parts = first.cycle()
+    for number in range(1, options.centres):
+        work = Workload(options.people, options.seed + number, options.months)
+        centre = Office(PROGRAM, work, f"{folder}-{number}", server, first.database, number)
+        for part, cost in centre.cycle().items():
+            parts[part] += cost
+        shutil.rmtree(centre.folder)
+    return parts
 
 
 def shell(stages, server=None):
@@ -114,7 +123,8 @@ def machine():
 def heading(options):
     said = measure.run([PROGRAM, "--version"])[2].strip()
     print(f"\n{datetime.date.today()}; {machine()}; {said}.")
-    print(f"{options.people:,} people, months: {options.months}, seed {options.seed}, median of rounds: {options.rounds}.")
+    centres = f", centres: {options.centres}" if options.centres > 1 else ""
+    print(f"{options.people:,} people{centres}, months: {options.months}, seed {options.seed}, median of rounds: {options.rounds}.")
 
 
 def table(results):
@@ -150,6 +160,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--people", type=int)
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--centres", type=int, default=1, help="so many centres of that many people, in one database of fafang")
     parser.add_argument("--months", type=int, help="the measured month and those before it, 1 to 12")
     parser.add_argument("--peers", default=",".join(PEERS), help="of " + ", ".join(PEERS))
     parser.add_argument("--seed", type=int, default=7)
@@ -165,6 +176,8 @@ def arguments():
     if unknown or not 1 <= options.months <= (12, 120)[options.long] or options.people < 100 or options.rounds < 1:
         limits = "--people from 100, --months 1 to 12 (to 120 with --long), --rounds from 1"
         parser.error(f"unknown: {', '.join(unknown)}" if unknown else limits)
+    if options.centres > 1 and not set(options.peers) <= set(RIVALS):
+        parser.error("--centres is for fafang-sqlite and fafang-postgres")
     return options
 
 
@@ -183,7 +196,7 @@ def main():
     for number in range(options.rounds):
         for name in options.peers:
             try:
-                parts = peer(name, work, data)
+                parts = peer(options, name, work, data)
             except measure.Failed as failed:
                 sys.exit(f"{name}: {failed}")
             results[name].append(parts)
@@ -198,7 +211,7 @@ def note(options, number, name, parts):
     total = by_stage(parts)["all"]
     print(f"round {number + 1} {name}: CPU {total.cpu:.2f} s, wall {total.wall:.2f} s", file=sys.stderr, flush=True)
     line = {"at": datetime.datetime.now().isoformat(timespec="seconds"), "machine": machine(), "peer": name}
-    line |= {key: getattr(options, key) for key in ("people", "months", "seed")}
+    line |= {key: getattr(options, key) for key in ("people", "centres", "months", "seed")}
     line["parts"] = [{"stage": stage, "part": part, **vars(cost)} for (stage, part), cost in parts.items()]
     with open(LOG, "a", encoding="utf-8") as file:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -10,7 +10,7 @@ from workload import BANKS, MONTH, day, yuan
 
 # Every command is given on this day of its month.
 OFFICE_DAY = 10
-AGENCY, SCHEME = "652827", "bijiao"
+FIRST_AGENCY, SCHEME = 652827, "bijiao"
 MAKER, REVIEWER, APPROVER, CASHIER = "阿依努尔", "王建国", "李红梅", "巴特尔"
 
 # What stands in the column of reasons, by fault.
@@ -24,11 +24,12 @@ def month_text(month):
 
 
 class Office:
-    """A folder with the office's files, its database a file in it or a PostgreSQL server."""
+    """A folder with the files of one of the centres of a database: a file, or a PostgreSQL server."""
 
-    def __init__(self, program, work, folder, server=None):
+    def __init__(self, program, work, folder, server=None, database=None, number=0):
         self.program, self.work, self.folder, self.server = program, work, folder, server
-        self.database = server.url if server else f"{folder}/fafang.db"
+        self.database = database or (server.url if server else f"{folder}/fafang.db")
+        self.agency = str(FIRST_AGENCY + number)
         self.parts = {}  # (stage, part): cost
 
     def do(self, *command, by=None, month=None, accept=(0,), part=None, prefix=()):
@@ -48,14 +49,14 @@ class Office:
         os.makedirs(self.folder)
         rows = len(self.work.people)
         self._write("bank.toml", BANK_FILE.format(rows=max(rows, 1000)))
-        self._write("fafang.toml", 'banks = ["bank.toml"]\n')
+        self._write("fafang.toml", f'agency = "{self.agency}"\nbanks = ["bank.toml"]\n')
         first = month_text(self.work.months[0])
         scheme = SCHEME_FILE.format(code=SCHEME, first=first)
         years = [month // 100 for month in self.work.months]
         for year in sorted(set(years)):
             scheme += APPROPRIATION.format(year=year, budget=yuan(self.work.budget * years.count(year)))
         self._write("scheme.toml", scheme)
-        self.do("init", "--agency", AGENCY, "--name", "和静县社会保险中心", "--admin", "信息员")
+        self.do("init", "--agency", self.agency, "--name", "和静县社会保险中心", "--admin", "信息员")
         for name, role in ((MAKER, "maker"), (REVIEWER, "reviewer"), (APPROVER, "approver"), (CASHIER, "finance")):
             self.do("user", "add", name, "--role", role)
         self.do("scheme", "load", "scheme.toml")
