@@ -8,6 +8,7 @@
 mod support;
 
 mod cli;
+mod fuzz;
 mod house;
 mod journey;
 mod life;
