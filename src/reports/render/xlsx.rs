@@ -14,7 +14,8 @@ const FONT: &str = "宋体";
 /// Widths of columns, in characters of the standard font.
 const NARROWEST: usize = 8;
 const WIDEST: usize = 48;
-const LINE_HEIGHT: u32 = 18;
+/// Pixels: room for the characters of a font that stands in for ours.
+const LINE_HEIGHT: u32 = 20;
 const A4: u8 = 9;
 
 /// The report as a workbook: one worksheet per sheet, each complete with titles and notes, so
@@ -24,7 +25,7 @@ const A4: u8 = 9;
 /// When a sheet has more rows or a cell a longer text than Excel has room for.
 pub fn render(report: &Report) -> Result<Vec<u8>, RenderError> {
     let mut workbook = Workbook::new();
-    workbook.set_default_format(&Format::new().set_font_name(FONT).set_font_size(11), LINE_HEIGHT, 72)?;
+    workbook.set_default_format(&plain(), LINE_HEIGHT, 72)?;
     // Without a date the writer asks the clock, and no two copies are alike.
     let undated = ExcelDateTime::from_ymd(1980, 1, 1)?;
     workbook.set_properties(&DocProperties::new().set_title(&report.title).set_creation_datetime(&undated));
@@ -54,7 +55,7 @@ impl<'a> Page<'a> {
 
     fn write(mut self, report: &Report) -> Result<(), XlsxError> {
         self.set_up()?;
-        let line = Format::new().set_text_wrap().set_align(FormatAlign::VerticalCenter);
+        let line = plain().set_text_wrap().set_align(FormatAlign::VerticalCenter);
         let title = line.clone().set_bold().set_font_size(16).set_align(FormatAlign::Center);
         self.spread(&report.title, &title, 16)?;
         for text in &report.subtitle {
@@ -105,7 +106,7 @@ impl<'a> Page<'a> {
 
     /// The column titles, which stay on the screen and come again on every printed page.
     fn header(&mut self) -> Result<(), XlsxError> {
-        let format = Format::new()
+        let format = plain()
             .set_bold()
             .set_text_wrap()
             .set_background_color("#DDEBF7")
@@ -145,8 +146,13 @@ impl<'a> Page<'a> {
     }
 }
 
+/// What every format begins with: the library gives the font of the workbook only to cells without one.
+fn plain() -> Format {
+    Format::new().set_font_name(FONT).set_font_size(11)
+}
+
 fn format_of(kind: Kind) -> Format {
-    let format = Format::new().set_border(FormatBorder::Thin).set_align(FormatAlign::VerticalCenter);
+    let format = plain().set_border(FormatBorder::Thin).set_align(FormatAlign::VerticalCenter);
     match kind {
         // `@`: still text after a clerk has edited the cell.
         Kind::Text => format.set_num_format("@").set_text_wrap(),
@@ -204,11 +210,25 @@ mod tests {
         assert!(open(&sample()).worksheet_formula("发放汇总").unwrap().is_empty());
     }
 
+    /// A part of the workbook as it is stored.
+    fn part(name: &str) -> String {
+        let mut book = zip::ZipArchive::new(Cursor::new(render(&sample()).unwrap())).unwrap();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut book.by_name(name).unwrap(), &mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn every_cell_has_the_font_that_every_office_has() {
+        let styles = part("xl/styles.xml");
+        let fonts: Vec<&str> = styles.split("<font>").skip(1).collect();
+        assert!(fonts.len() > 2);
+        assert!(fonts.iter().all(|font| font.contains("<name val=\"宋体\"/>")), "{styles}");
+    }
+
     #[test]
     fn no_row_is_written_twice() {
-        let mut book = zip::ZipArchive::new(Cursor::new(render(&sample()).unwrap())).unwrap();
-        let mut sheet = String::new();
-        std::io::Read::read_to_string(&mut book.by_name("xl/worksheets/sheet1.xml").unwrap(), &mut sheet).unwrap();
+        let sheet = part("xl/worksheets/sheet1.xml");
         let numbers: Vec<&str> = sheet.split("<row r=\"").skip(1).filter_map(|row| row.split('"').next()).collect();
         let expected: Vec<String> = (1..=numbers.len()).map(|number| number.to_string()).collect();
         assert!(numbers.len() > 8);
