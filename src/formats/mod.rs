@@ -8,6 +8,7 @@ pub mod certification;
 pub mod change;
 pub mod charset;
 pub mod comparison;
+mod container;
 mod faults;
 mod list;
 pub mod roster;
