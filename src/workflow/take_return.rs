@@ -250,7 +250,34 @@ async fn take_file(
         result.findings.splice(0..0, laid.findings);
         result.notices = laid.notices;
     }
+    if kind == AnswerKind::Return {
+        result.notices.extend(refused_whole(&run, &file, &result));
+    }
     store(step, &run, &file, kind, (&name, bytes, digest), count, result).await
+}
+
+/// What a clerk does when the bank has refused a file whole for a reason that is no person's: nobody is on hold, the money
+/// is free again, and the same payments go into a new file.
+fn refused_whole(run: &Run, file: &PaymentFile, result: &Effect) -> Option<String> {
+    if result.rejected.rows == 0 || result.rejected.rows != file.row_count {
+        return None;
+    }
+    let first = result.outcomes.first()?;
+    let class = first.reason_class.filter(|class| !class.needs_correction())?;
+    if result.outcomes.iter().any(|outcome| outcome.reason_class != Some(class)) {
+        return None;
+    }
+    let said = if first.reason_text.is_empty() { class.title() } else { &first.reason_text };
+    let before = if class == ReasonClass::Funds { "补足付款账户资金" } else { "按银行说的原因处理" };
+    Some(format!(
+        "文件 {} 被银行整个退回（{said}），{} 笔 {} 元都没有付出，没有暂停任何人；{before}以后，用 fafang run prepare --scheme {} \
+         --period {} --kind supplementary 重新计算，同样的付款写在新的文件里；退回的文件不要再送",
+        file.name,
+        file.row_count,
+        file.total().grouped(),
+        run.scheme_code,
+        run.periods.last,
+    ))
 }
 
 /// A withheld payment lies between the lines of its file but was never in it.

@@ -402,7 +402,7 @@ fn encrypted_files_go_to_the_banks_key_and_come_to_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_goes_on_the_day_that_it_bears() {
+async fn trap_8_a_file_goes_on_the_day_that_it_bears() {
     on_both_engines(|desk| {
         let desk = desk.with_office().with_people(20).with_place("RCC", "");
         let run = desk.signed("2026-01");

@@ -188,17 +188,8 @@ async fn trap_11_an_answer_to_another_batch_date_total_or_unit_is_refused_whole(
         let city = finance(office, "city-bank-core");
         let issued = send(office, &city, "2026-01").await;
         let reference = issued.files[0].file.file_ref.as_str();
-        let text = GBK.decode(&issued.files[0].bytes).0.into_owned();
-        let (head, body) = text.split_once("\r\n").unwrap();
-        assert_eq!(head, "0|1|20260115|1001|4|5|5|600.00|");
-        let line = |line: &str| {
-            let cells: Vec<&str> = line.split('|').collect();
-            format!("{}|{}|{}|{}|成功|\r\n", cells[0], cells[1], cells[2], cells[3])
-        };
-        let good = format!(
-            "{head}\r\n顺序编号|客户姓名|金额|账号|处理结果|失败原因\r\n{}",
-            body.lines().map(line).collect::<String>()
-        );
+        let good = city_return(&issued.files[0].bytes, "成功|");
+        assert!(good.starts_with("0|1|20260115|1001|4|5|5|600.00|\r\n"));
         for (from, to, named) in [
             ("|1001|", "|1002|", "单位编号: 1002，应为 1001"),
             ("|20260115|", "|20260116|", "支付日期: 2026-01-16，应为 2026-01-15"),
@@ -246,4 +237,84 @@ async fn a_name_that_the_bank_cannot_write_stops_the_file_and_a_trial_shows_it_b
         office.doctor().await;
     })
     .await;
+}
+
+/// A city bank's answer to a payment file, each row with this fate.
+fn city_return(bytes: &[u8], fate: &str) -> String {
+    let text = GBK.decode(bytes).0.into_owned();
+    let (head, body) = text.split_once("\r\n").unwrap();
+    let line = |line: &str| {
+        let cells: Vec<&str> = line.split('|').collect();
+        format!("{}|{}|{}|{}|{fate}\r\n", cells[0], cells[1], cells[2], cells[3])
+    };
+    let rows: String = body.lines().map(line).collect();
+    format!("{head}\r\n顺序编号|客户姓名|金额|账号|处理结果|失败原因\r\n{rows}")
+}
+
+/// The bank refuses the file for what is nobody's fault: nobody is on hold, the money is free, and the same payments go
+/// out in a new file, which the bank credits.
+async fn refused_whole(text: &str, what_to_do: &str) {
+    on_both_engines(async |office| {
+        office.import(&people(office)).await;
+        let city = finance(office, "city-bank-core");
+        let issued = send(office, &city, "2026-01").await;
+        let (old, bytes) = (&issued.files[0].file, &issued.files[0].bytes);
+        let answer = city_return(bytes, &format!("失败|{text}"));
+        let taken = take(&city, AnswerKind::Return, "回盘.txt", &answer, Some(&old.file_ref)).await.unwrap();
+        assert_eq!((taken.rejected.rows, taken.rejected.amount, taken.open.rows), (5, yuan(600), 0));
+        assert!(taken.settled && taken.findings.is_empty() && taken.holds == 0, "{taken:?}");
+        let told = taken.notices.iter().find(|notice| notice.contains("整个退回")).expect("told what to do");
+        for part in [text, &old.name, "5 笔 600.00 元", what_to_do, "--period 2026-01 --kind supplementary", "不要再送"]
+        {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert!(office.holds().await.is_empty());
+        assert_eq!(office.money().await, (yuan(289_000), yuan(0), yuan(0)));
+
+        let more = office.prepare_more("2026-01").await;
+        assert_eq!((more.run.payments, more.run.total, more.held.len()), (5, yuan(600), 0));
+        office.sign(&more.run).await;
+        let again = issue_files(&city, &more.run.code).await.unwrap();
+        let (new, new_bytes) = (&again.files[0].file, &again.files[0].bytes);
+        assert_ne!((&new.name, &new.file_ref), (&old.name, &old.file_ref));
+        let body = |bytes: &[u8]| GBK.decode(bytes).0.split_once("\r\n").unwrap().1.to_string();
+        assert_eq!(body(new_bytes), body(bytes), "the same payments, line by line");
+        let credited = city_return(new_bytes, "成功|");
+        // The bank's word on the new file is none on the old one.
+        let late = take(&city, AnswerKind::Return, "回盘2.txt", &credited, Some(&new.file_ref)).await.unwrap();
+        assert_eq!((late.credited.rows, late.settled, late.notices.len()), (5, true, taken.notices.len() - 1));
+        assert_eq!(office.money().await, (yuan(289_000 - 600), yuan(0), yuan(600)));
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn file_refused_because_the_balance_of_the_paying_account_is_too_small() {
+    refused_whole("付款账户余额不足", "补足付款账户资金以后").await;
+}
+
+#[tokio::test]
+async fn file_refused_because_the_paying_account_is_closed_or_frozen() {
+    refused_whole("付款账户状态异常", "按银行说的原因处理以后").await;
+}
+
+#[tokio::test]
+async fn file_refused_because_of_another_unit_number() {
+    refused_whole("单位编号不符", "按银行说的原因处理以后").await;
+}
+
+#[tokio::test]
+async fn file_refused_because_its_date_is_not_the_banks_day() {
+    refused_whole("批量日期不是银行当日", "按银行说的原因处理以后").await;
+}
+
+#[tokio::test]
+async fn file_refused_because_its_lines_do_not_sum_up_to_the_head() {
+    refused_whole("明细合计与总金额不符", "按银行说的原因处理以后").await;
+}
+
+#[tokio::test]
+async fn file_refused_because_its_lines_are_not_as_many_as_the_head_says() {
+    refused_whole("明细笔数与总笔数不符", "按银行说的原因处理以后").await;
 }

@@ -218,7 +218,7 @@ async fn a_late_return_after_the_year_end_is_repaid_from_last_years_appropriatio
 }
 
 #[tokio::test]
-async fn a_return_that_does_not_fit_as_a_whole_changes_nothing() {
+async fn trap_11_a_return_that_does_not_fit_as_a_whole_changes_nothing() {
     on_both_engines(async |office| {
         let people = office.neighbours(3);
         let file = january(office, &people).await;
@@ -401,7 +401,7 @@ async fn a_row_that_does_not_fit_becomes_a_finding_and_stays_open() {
 }
 
 #[tokio::test]
-async fn the_answers_of_two_runs_are_one_step_and_one_that_comes_twice_counts_once() {
+async fn trap_9_the_answers_of_two_runs_are_one_step_and_one_that_comes_twice_counts_once() {
     on_both_engines(async |office| {
         let people = office.neighbours(3);
         let january = january(office, &people).await;

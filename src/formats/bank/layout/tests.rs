@@ -18,6 +18,7 @@ use crate::domain::money::Money;
 use crate::formats::bank::book::{built_in, parse_bank_file};
 use crate::formats::bank::neutral::{AnswerKind, AnswerStatus, FileHeader, PaymentRow};
 
+mod core_system;
 mod workbooks;
 mod written;
 
@@ -378,36 +379,6 @@ fn city_bank_core_return_says_what_was_sent() {
             read("city-bank-core", &gbk(&CITY_RETURN.replacen(from, to, 1))).unwrap_err().code(),
             "BANK_FILE_FIELD"
         );
-    }
-}
-
-/// Each text with which a core system refuses a line, and what it means for us.
-#[test]
-fn city_bank_core_reasons_by_their_texts() {
-    use ReasonClass as C;
-    for (text, class) in [
-        ("户名不符,原户名为[张东]", C::NameMismatch),
-        ("单位编号错误或者卡号不存在", C::AccountNotFound),
-        ("查找账号[6299000000000000009]信息错", C::AccountNotFound),
-        ("介质状态异常", C::AccountBlocked),
-        ("账号状态异常", C::AccountBlocked),
-        ("冻结状态异常", C::AccountBlocked),
-        ("已销户", C::AccountClosed),
-        ("完全冻结", C::AccountBlocked),
-        ("只进不出", C::AccountBlocked),
-        ("该户为非结算户,不能转帐", C::NotSettlement),
-        ("销户,完全冻结和挂失", C::AccountBlocked),
-        ("账面可用余额不足", C::Funds),
-        ("代理次数错误！应该为[2]", C::Technical),
-        ("新开户,证件号码不能为空", C::NameMismatch),
-        ("代理编号不存在", C::Technical),
-        ("未处理记录重复", C::Duplicate),
-        ("客户证件信息不存在", C::AccountDormant),
-        ("银行新加的说法", C::Unknown),
-        ("没有已销户", C::Unknown),
-    ] {
-        let found = read("city-bank-core", &gbk(&CITY_RETURN.replace("已销户", text))).unwrap();
-        assert_eq!(layout("city-bank-core").reason_class(&found.rows[1].reason_code), class, "{text}");
     }
 }
 

@@ -173,7 +173,7 @@ fn padding_line_feeds_an_empty_last_line_and_marked_utf8_are_taken() {
 }
 
 #[test]
-fn only_the_exact_letter_is_a_status() {
+fn trap_2_only_the_exact_letter_is_a_status() {
     for (text, status) in [
         ("S", AnswerStatus::Credited),
         ("P", AnswerStatus::Open),
