@@ -38,6 +38,19 @@ pub fn words(found: &Reconciliation) -> String {
     for d in &found.findings {
         lines.push(format!("{} [{}] {}", if d.explained { "已说明" } else { "未说明" }, d.code, d.text));
     }
+    for open in &found.bank_accounts {
+        lines.push(format!(
+            "银行 {} 账户 {} 截至 {}: 银行已记、账上没有 {} 笔 {} 元，账上已记、银行没有 {} 笔 {} 元；用 {} 逐笔查看",
+            open.bank,
+            open.account,
+            open.as_of,
+            open.bank_only_count,
+            open.bank_only_fen.grouped(),
+            open.office_only_count,
+            open.office_only_fen.grouped(),
+            open.show
+        ));
+    }
     lines.push(if found.balanced {
         format!("{} 年对平: 所有差异均有说明", found.year)
     } else {

@@ -277,6 +277,23 @@ impl Account {
         Ok(problems)
     }
 
+    /// How many items are open as of a day, and their sum whichever way the money goes: what only the bank has, what only
+    /// we have.
+    pub(super) fn open_sums(&self, day: NaiveDate) -> [(usize, Money); 2] {
+        let mut sums = [(0, Money::ZERO); 2];
+        for item in self.open(day) {
+            let (count, sum) = &mut sums[usize::from(item.is_ours)];
+            *count += 1;
+            *sum += item.amount.max(-item.amount);
+        }
+        sums
+    }
+
+    /// Bank, and the number as it may be shown.
+    pub(super) fn name(&self) -> (&str, String) {
+        (&self.bank_code, masked_account(&self.number))
+    }
+
     /// How many entries there are.
     pub(super) fn count(&self) -> usize {
         self.known.entries.len()

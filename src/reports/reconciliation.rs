@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Datelike;
+use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 
+use super::bank_reconciliation;
 use super::doctor;
 use super::kept_figures::kept_figures;
 use super::ledger::{Ledger, MonthFigures};
@@ -30,6 +31,30 @@ pub struct Reconciliation {
     pub schemes: Vec<SchemeYear>,
     /// Differences that belong to no scheme: broken books, unexplained answers of banks.
     pub findings: Vec<Difference>,
+    /// Accounts whose statements and our books do not say the same yet. They make no year unbalanced: each side has its
+    /// days, and the table of balances tells them one by one.
+    pub bank_accounts: Vec<OpenAtBank>,
+}
+
+/// What is open between an account's statements and our books.
+#[derive(Debug, Clone, Serialize)]
+pub struct OpenAtBank {
+    /// Code of the bank.
+    pub bank: String,
+    /// The account, masked.
+    pub account: String,
+    /// As of the end of this day.
+    pub as_of: NaiveDate,
+    /// Items that only the bank has …
+    pub bank_only_count: usize,
+    /// … and their sum, whichever way the money goes.
+    pub bank_only_fen: Money,
+    /// Items that only we have …
+    pub office_only_count: usize,
+    /// … and their sum, whichever way the money goes.
+    pub office_only_fen: Money,
+    /// The command that shows them.
+    pub show: String,
 }
 
 /// The year of a scheme.
@@ -154,7 +179,41 @@ pub async fn reconcile(
     }
     findings.extend(bank_findings(&mut tx, office, year, only).await?);
     let balanced = findings.iter().chain(schemes.iter().flat_map(|s| &s.findings)).all(|d| d.explained);
-    Ok(Reconciliation { year, balanced, schemes, findings })
+    let bank_accounts = match only {
+        // An account pays all schemes.
+        Some(_) => Vec::new(),
+        None => open_at_banks(&mut tx, office, year, period).await?,
+    };
+    Ok(Reconciliation { year, balanced, schemes, findings, bank_accounts })
+}
+
+/// Accounts with open items at the end of the year or month, or today if that is earlier.
+async fn open_at_banks(
+    tx: &mut Tx,
+    office: &Office,
+    year: i32,
+    period: Option<Period>,
+) -> Result<Vec<OpenAtBank>, Failure> {
+    let end = period.map(Period::last_day).or_else(|| NaiveDate::from_ymd_opt(year, 12, 31));
+    let as_of = end.map_or(office.business_date(), |end| end.min(office.business_date()));
+    let mut open = Vec::new();
+    for account in bank_reconciliation::accounts(tx, office).await? {
+        let [(bank_only_count, bank_only_fen), (office_only_count, office_only_fen)] = account.open_sums(as_of);
+        if bank_only_count + office_only_count > 0 {
+            let (bank, masked) = account.name();
+            open.push(OpenAtBank {
+                bank: bank.to_string(),
+                account: masked,
+                as_of,
+                bank_only_count,
+                bank_only_fen,
+                office_only_count,
+                office_only_fen,
+                show: format!("fafang report bank-reconciliation --period {} --bank {bank}", as_of.format("%Y-%m")),
+            });
+        }
+    }
+    Ok(open)
 }
 
 /// What banks' answers left to explain, of runs whose last month lies in the year.
