@@ -1,5 +1,7 @@
 //! An opened office: its database, its banks, its clock, and who is at the desk.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use crate::clock::Clock;
@@ -59,6 +61,15 @@ pub struct Settings {
     pub statement_words: StatementWords,
     /// How banks write their statements as tables, beside what is known.
     pub statement_table: StatementTable,
+    /// The same of single banks, by code; each stands in the place of the office's.
+    pub statement_tables: BTreeMap<String, StatementTable>,
+}
+
+impl Settings {
+    /// How the tables of a bank are read, where it is known whose they are.
+    pub fn statement_table_of(&self, bank: Option<&str>) -> &StatementTable {
+        bank.and_then(|code| self.statement_tables.get(code)).unwrap_or(&self.statement_table)
+    }
 }
 
 impl Default for Settings {
@@ -69,6 +80,7 @@ impl Default for Settings {
             idle_appropriation_days: 60,
             statement_words: StatementWords::default(),
             statement_table: StatementTable::default(),
+            statement_tables: BTreeMap::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Configuration: `config/default.toml` compiled in, the office's own `fafang.toml` over it, then
 //! environment and flags.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -46,6 +47,8 @@ struct StatementSection {
     funding: Option<Vec<String>>,
     late_return: Option<Vec<String>>,
     table: Option<StatementTable>,
+    #[serde(default)]
+    tables: BTreeMap<String, StatementTable>,
 }
 
 /// Settings in force.
@@ -94,6 +97,11 @@ impl Config {
             book::add(&mut banks, &read_text(&file)?).map_err(|e| wrong(format!("{}: {e}", file.display())))?;
         }
         book::check_whole(&banks).map_err(|e| wrong(e.to_string()))?;
+        if let Some(code) = settings.statement_tables.keys().find(|code| banks.bank(code).is_none()) {
+            return Err(wrong(format!(
+                "[statement.tables.{code}]: 没有银行 {code}，段名应是 fafang bank layouts 列出的银行代码"
+            )));
+        }
         let places = places::places(own.exchange, &home, &banks).map_err(wrong)?;
         let usual = default.calendar.unwrap_or_default();
         let name = own.calendar.filter(|name| !name.is_empty()).unwrap_or_else(|| usual.clone());
@@ -126,6 +134,7 @@ fn settings(own: &File, default: &File) -> Result<Settings, Failure> {
         )?,
         statement_words: statement_words(own.statement.as_ref(), default.statement.as_ref())?,
         statement_table: own.statement.as_ref().and_then(|s| s.table.clone()).unwrap_or_default(),
+        statement_tables: own.statement.as_ref().map(|s| s.tables.clone()).unwrap_or_default(),
     })
 }
 

@@ -1,16 +1,20 @@
 //! `fafang bank statement` and `bank match`: the bank's own statements against what we sent and what came back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::{Answer, Desk, exit_code};
 use crate::exchange::folder;
+use crate::exchange::place::is_incomplete;
+use crate::failure::Failure;
+use crate::formats::statement::seems_statement;
 use crate::workflow::take_statement::{Said, StatementFile, Taken, TakenStatement, match_entry, take_statements};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// 对账单: camt.053、camt.054、MT940，或 CSV、XLSX、XLS 表格；不写文件时只把未配对的分录重新配对
+    /// 对账单: camt.053、camt.054、MT940，或 CSV、XLSX、XLS 表格，或装着对账单的文件夹，可以几个: 要么全部读入，要么
+    /// 都不读入；不写文件时只把未配对的分录重新配对
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// 银行代码；文件所属账户已知或银行配置写有 payer_account 时不需要
@@ -31,14 +35,54 @@ pub struct MatchArgs {
 }
 
 pub async fn run(args: Args, desk: &Desk) -> Answer {
-    let files = args.files.iter().map(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(StatementFile { name, bytes: folder::read(path)? })
-    });
-    let said = Said { bank: args.bank.as_deref(), account: args.account.as_deref() };
+    let paths = files_of(&args.files)?;
+    let mut others = Vec::new();
+    let said = Said { bank: args.bank.as_deref(), account: args.account.as_deref(), place: None };
+    let table = desk.office.settings.statement_table_of(said.bank_of_tables());
+    let files: Vec<_> = paths
+        .iter()
+        .filter_map(|path| {
+            let name = name_of(path);
+            let bytes = match folder::read(path) {
+                Ok(bytes) => bytes,
+                Err(unread) => return Some(Err(unread)),
+            };
+            // Banks put answers and notices into the same folder; a file that was named itself is taken at its word.
+            if !args.files.contains(path) && !seems_statement(&name, &bytes, table) {
+                others.push(name);
+                return None;
+            }
+            Some(Ok(StatementFile { name, bytes }))
+        })
+        .collect();
+    if files.is_empty() && !args.files.is_empty() {
+        let others = if others.is_empty() { String::new() } else { format!("，只有 {}", others.join("、")) };
+        return Err(Failure::input("NO_FILES", format!("指定的文件夹里没有对账单{others}"))
+            .hint("请指出对账单，或放着它们的文件夹；表格要有交易日期、借方和贷方发生额（或金额和余额）的表头"));
+    }
     let taken = take_statements(&desk.office, files, said).await?;
+    if !others.is_empty() {
+        desk.out.note(&format!("文件夹里另有不是对账单的文件，没有读入: {}", others.join("、")));
+    }
     desk.out.answer(|| document(&taken), || words(&taken));
     Ok(if taken.findings.is_empty() { exit_code::DONE } else { exit_code::REFUSED })
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Files named, and the files of folders named, in order of name.
+fn files_of(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            files.extend(folder::all(path)?.into_iter().filter(|file| !is_incomplete(&name_of(file))));
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
 }
 
 pub async fn run_match(args: MatchArgs, desk: &Desk) -> Answer {
@@ -50,7 +94,7 @@ pub async fn run_match(args: MatchArgs, desk: &Desk) -> Answer {
     Ok(exit_code::DONE)
 }
 
-fn document(taken: &Taken) -> serde_json::Value {
+pub(super) fn document(taken: &Taken) -> serde_json::Value {
     let statement = |t: &TakenStatement| {
         json!({
             "file": t.file_name, "bank": t.bank_code, "account": t.statement.masked_account(), "number": t.statement.number,
@@ -71,7 +115,7 @@ fn document(taken: &Taken) -> serde_json::Value {
     })
 }
 
-fn words(taken: &Taken) -> String {
+pub(super) fn words(taken: &Taken) -> String {
     let mut lines: Vec<String> = taken.already.iter().map(|already| format!("{already}，没有任何改动")).collect();
     for t in &taken.statements {
         let read = &t.statement;

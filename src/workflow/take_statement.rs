@@ -42,6 +42,19 @@ pub struct Said<'a> {
     pub bank: Option<&'a str>,
     /// Account of the office.
     pub account: Option<&'a str>,
+    /// Banks of the place that the files came from: their accounts must be of these.
+    pub place: Option<&'a [String]>,
+}
+
+impl<'a> Said<'a> {
+    /// The bank whose tables these must be: the one that was said, or the only one of the place.
+    #[must_use]
+    pub fn bank_of_tables(&self) -> Option<&'a str> {
+        self.bank.or(match self.place {
+            Some([only]) => Some(only),
+            _ => None,
+        })
+    }
 }
 
 /// What became of one statement.
@@ -161,7 +174,7 @@ fn read_all(
             taken.already.push(format!("{name} 与同时给出的另一个文件内容相同"));
             continue;
         }
-        match read_statements(&name, &bytes, &office.settings.statement_table) {
+        match read_statements(&name, &bytes, office.settings.statement_table_of(said.bank_of_tables())) {
             Err(error) => {
                 let (message, hint) = error.to_string().split_once('\n').map_or_else(
                     || (error.to_string(), "没有读入；请向银行重新取对账单，不要手工修改".to_string()),
@@ -257,6 +270,16 @@ impl<'a> Accounts<'a> {
     /// Whose account it is: as before, as the office or the clerk has said; never by being the only bank.
     fn bank_of(&self, name: &str, statement: &Statement) -> Result<String, Failure> {
         let shown = statement.masked_account();
+        let code = self.bank_of_account(name, statement, &shown)?;
+        if self.said.place.is_some_and(|banks| !banks.contains(&code)) {
+            let message = format!("{name}: 是银行 {code} 账户 {shown} 的对账单，不应从这里来");
+            return Err(Failure::input("OTHER_BANKS_FILE", message)
+                .hint("请向银行核实；确是这个账户的，用 fafang bank statement 读入"));
+        }
+        Ok(code)
+    }
+
+    fn bank_of_account(&self, name: &str, statement: &Statement, shown: &str) -> Result<String, Failure> {
         let differs = |known: &str, said: &str| {
             let message = format!("{name}: 账户 {shown} 是银行 {known} 的，不是 {said} 的");
             Err(Failure::input("STATEMENT_BANK_DIFFERS", message).hint("请核对文件，或去掉 --bank"))

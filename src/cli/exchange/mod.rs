@@ -26,7 +26,7 @@ pub enum Command {
         #[arg(long = "place", value_name = "NAME")]
         places: Vec<String>,
     },
-    /// 取回: 读入银行的回盘、退票，读入的归档，看不懂的隔离并写明原因
+    /// 取回: 读入银行的回盘、退票、对账单，读入的归档，看不懂的隔离并写明原因
     Pull {
         /// 只取这几处（配置里的名称）
         #[arg(long = "place", value_name = "NAME")]

@@ -1,13 +1,14 @@
-//! Taking in what the banks left: each complete file is its own step of the same workflow as `bank return` and
-//! `bank late-return`, and goes to the archive after that step's commit; what is not understood goes to quarantine
+//! Taking in what the banks left: each complete file is its own step of the same workflow as `bank return`,
+//! `bank late-return` and `bank statement`, and goes to the archive after that step's commit; what is not understood goes to quarantine
 //! with its reason beside it. Until its move a file stays where it is, and a file that is looked at again changes nothing.
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::super::Desk;
 use super::super::bank::{taken_document, taken_words};
+use super::super::{Desk, statement};
 use super::{Trouble, exit_code_of, is_lost};
 use crate::crash;
 use crate::domain::delivery::DeliveryKind;
@@ -16,10 +17,12 @@ use crate::exchange::place::{Connection, Found, is_incomplete};
 use crate::exchange::{folder, seal};
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::neutral::AnswerKind;
+use crate::formats::statement::{read_statements, seems_statement};
 use crate::office::Office;
 use crate::storage::kept_file::digest_of;
 use crate::workflow::hand_over::{self, Standing};
 use crate::workflow::take_return::{AnswerFile, Taken, take_returns_of};
+use crate::workflow::take_statement::{self, Said, StatementFile, take_statements};
 
 /// Ending of the file that tells why another is in quarantine.
 pub const REASON: &str = ".reason.txt";
@@ -28,6 +31,8 @@ pub const REASON: &str = ".reason.txt";
 enum Became {
     /// An answer, taken in now or before.
     Answer(Box<Taken>),
+    /// A statement, taken in now or before.
+    Statement(Box<take_statement::Taken>),
     /// The bank has this file of ours.
     Acknowledged(String),
 }
@@ -110,21 +115,27 @@ impl OpenPlace<'_> {
     async fn pull(&self, pulled: &mut Pulled, is_stopped: &dyn Fn() -> bool) -> Result<(), Failure> {
         let (complete, growing) = self.complete().await?;
         pulled.growing.extend(growing.iter().map(|name| format!("{} {name} 还没有写完，下次再取", self.place.name)));
-        // A late return may lie beside the return that it follows: returns come first, whatever the names.
-        let mut late = Vec::new();
+        // A late return may lie beside the return that it follows, and a statement beside both, which it tells of too:
+        // returns come first, statements last and in the order of their days, whatever the names.
+        let (mut late, mut statements) = (Vec::new(), Vec::new());
         for (name, marker) in complete {
             if is_stopped() {
                 return Ok(());
             }
-            if self.take_in(pulled, &name, marker.clone(), AnswerKind::Return).await? == Turn::Later {
-                late.push((name, marker));
+            match self.take_in(pulled, &name, marker.clone(), Pass::Returns).await? {
+                Turn::Over => {}
+                Turn::LateReturn => late.push((name, marker)),
+                Turn::Statement(day) => statements.push((day, name, marker)),
             }
         }
-        for (name, marker) in late {
+        statements.sort();
+        let late = late.into_iter().map(|(name, marker)| (Pass::LateReturns, name, marker));
+        let statements = statements.into_iter().map(|(_, name, marker)| (Pass::Statements, name, marker));
+        for (pass, name, marker) in late.chain(statements) {
             if is_stopped() {
                 return Ok(());
             }
-            self.take_in(pulled, &name, marker, AnswerKind::LateReturn).await?;
+            self.take_in(pulled, &name, marker, pass).await?;
         }
         Ok(())
     }
@@ -156,7 +167,7 @@ impl OpenPlace<'_> {
         Ok((complete, growing))
     }
 
-    /// Takes in one file, as this kind of answer if it is one.
+    /// Takes in one file, if it is of those that this pass takes.
     ///
     /// # Errors
     /// Only when the place is gone.
@@ -165,9 +176,9 @@ impl OpenPlace<'_> {
         pulled: &mut Pulled,
         name: &str,
         marker: Option<String>,
-        kind: AnswerKind,
+        pass: Pass,
     ) -> Result<Turn, Failure> {
-        match self.take(pulled, name, marker, kind).await {
+        match self.take(pulled, name, marker, pass).await {
             Ok(turn) => Ok(turn),
             Err(failure) if is_lost(&failure) => Err(failure),
             Err(failure) => {
@@ -177,13 +188,7 @@ impl OpenPlace<'_> {
         }
     }
 
-    async fn take(
-        &self,
-        pulled: &mut Pulled,
-        name: &str,
-        marker: Option<String>,
-        kind: AnswerKind,
-    ) -> Result<Turn, Failure> {
+    async fn take(&self, pulled: &mut Pulled, name: &str, marker: Option<String>, pass: Pass) -> Result<Turn, Failure> {
         let raw = self.connection.take(name).await?;
         let marker = match marker {
             Some(marker) => Some((marker.clone(), self.connection.take(&marker).await?)),
@@ -191,16 +196,14 @@ impl OpenPlace<'_> {
         };
         let letter = Letter { name, raw, marker };
         let place = self.place.name.clone();
-        match self.understand(&letter, kind).await {
-            Ok(became) => {
+        match self.understand(&letter, pass).await {
+            Ok(Understood::Later(turn)) => return Ok(turn),
+            Ok(Understood::Now(became)) => {
                 crash::point("exchange", "before-archive");
                 pulled.done.push(Done { place, name: name.to_string(), became });
                 folder::put_beside(&self.place.archive, name, &letter.raw)?;
                 crash::point("exchange", "before-remove");
                 self.remove(&letter).await?;
-            }
-            Err(failure) if kind == AnswerKind::Return && failure.code == "OTHER_ANSWER_KIND" => {
-                return Ok(Turn::Later);
             }
             // Only what is wrong with the file itself; when the office cannot take it now, it stays.
             Err(failure) if failure.kind == Kind::Input => {
@@ -226,16 +229,36 @@ impl OpenPlace<'_> {
     }
 
     /// What a file is, and what that does. A new kind of file from the bank is one more attempt here.
-    async fn understand(&self, letter: &Letter<'_>, kind: AnswerKind) -> Result<Became, Failure> {
+    async fn understand(&self, letter: &Letter<'_>, pass: Pass) -> Result<Understood, Failure> {
         if let Some(base) = Place::base(self.place.acknowledgement.as_deref(), letter.name) {
-            return self.acknowledge(letter, base).await;
+            return self.acknowledge(letter, base).await.map(Understood::Now);
         }
         agrees_with_marker(letter)?;
         let (name, bytes) = self.opened(letter)?;
+        let (office, banks) = (self.office, Some(self.place.banks.as_slice()));
+        let said = Said { place: banks, ..Said::default() };
+        let table = office.settings.statement_table_of(said.bank_of_tables());
+        if pass != Pass::LateReturns && seems_statement(&name, &bytes, table) {
+            if pass == Pass::Returns {
+                let days = read_statements(&name, &bytes, table).unwrap_or_default();
+                let first = days.iter().map(|statement| statement.first_on).min();
+                return Ok(Understood::Later(Turn::Statement(first.unwrap_or(NaiveDate::MAX))));
+            }
+            let taken = take_statements(office, [Ok(StatementFile { name, bytes })], said).await?;
+            return Ok(Understood::Now(Became::Statement(Box::new(taken))));
+        }
+        let kind = if pass == Pass::LateReturns { AnswerKind::LateReturn } else { AnswerKind::Return };
         let file = AnswerFile { name, bytes, answers: None };
-        let mut taken = take_returns_of(self.office, Some(&self.place.banks), kind, [Ok(file)]).await?;
-        let taken = taken.pop().ok_or_else(|| Failure::new(Kind::Internal, "INCONSISTENT", letter.name))?;
-        Ok(Became::Answer(Box::new(taken)))
+        match take_returns_of(office, banks, kind, [Ok(file)]).await {
+            Ok(mut taken) => {
+                let taken = taken.pop().ok_or_else(|| Failure::new(Kind::Internal, "INCONSISTENT", letter.name))?;
+                Ok(Understood::Now(Became::Answer(Box::new(taken))))
+            }
+            Err(other) if pass == Pass::Returns && other.code == "OTHER_ANSWER_KIND" => {
+                Ok(Understood::Later(Turn::LateReturn))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Name and bytes as they read.
@@ -288,19 +311,35 @@ fn agrees_with_marker(letter: &Letter<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Whether a file is done with in this pull.
-#[derive(PartialEq, Eq)]
+/// What is taken in one after another at a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Returns,
+    LateReturns,
+    Statements,
+}
+
+/// When a file has its turn.
 enum Turn {
+    /// It is done with.
     Over,
     /// It is a late return: after all returns.
-    Later,
+    LateReturn,
+    /// It is a statement that begins on this day: after all that it tells of.
+    Statement(NaiveDate),
+}
+
+/// What became of a file, or when it has its turn.
+enum Understood {
+    Now(Became),
+    Later(Turn),
 }
 
 fn reason_text(place: &Place, letter: &Letter<'_>, failure: &Failure) -> String {
     let hint = if failure.hint.is_empty() { String::new() } else { format!("提示: {}\r\n", failure.hint) };
     format!(
         "没有读入: {} [{}]\r\n{hint}来自: {}\r\n文件: {}  {} 字节  sha256 {}\r\n\
-         处理以后放回取文件的地方再取，或用 fafang bank return、bank late-return 读入；不要的连同本说明一起删去。\r\n",
+         处理以后放回取文件的地方再取，或用 fafang bank return、bank late-return、bank statement 读入；不要的连同本说明一起删去。\r\n",
         failure.message.replace('\n', "；"),
         failure.code,
         place.name,
@@ -312,7 +351,11 @@ fn reason_text(place: &Place, letter: &Letter<'_>, failure: &Failure) -> String 
 
 impl Pulled {
     pub fn exit_code(&self) -> u8 {
-        let has_findings = |done: &Done| matches!(&done.became, Became::Answer(taken) if !taken.findings.is_empty());
+        let has_findings = |done: &Done| match &done.became {
+            Became::Answer(taken) => !taken.findings.is_empty(),
+            Became::Statement(taken) => !taken.findings.is_empty(),
+            Became::Acknowledged(_) => false,
+        };
         let is_clean = self.quarantined.is_empty() && !self.done.iter().any(has_findings);
         exit_code_of(&self.troubles, is_clean)
     }
@@ -323,25 +366,23 @@ impl Pulled {
     }
 
     pub fn document(&self) -> Value {
-        let taken = self.done.iter().filter_map(|done| match &done.became {
-            Became::Answer(taken) => {
-                let mut document = taken_document(taken);
-                document["place"] = json!(done.place);
-                document["name"] = json!(done.name);
-                Some(document)
-            }
-            Became::Acknowledged(_) => None,
-        });
-        let acknowledged = self.done.iter().filter_map(|done| match &done.became {
-            Became::Acknowledged(file) => Some(json!({ "place": done.place, "name": done.name, "file": file })),
-            Became::Answer(_) => None,
-        });
+        let (mut files, mut statements, mut acknowledged) = (Vec::new(), Vec::new(), Vec::new());
+        for Done { place, name, became } in &self.done {
+            let (list, mut document) = match became {
+                Became::Answer(taken) => (&mut files, taken_document(taken)),
+                Became::Statement(taken) => (&mut statements, statement::document(taken)),
+                Became::Acknowledged(file) => (&mut acknowledged, json!({ "file": file })),
+            };
+            document["place"] = json!(place);
+            document["name"] = json!(name);
+            list.push(document);
+        }
         let quarantined = self.quarantined.iter().map(|refused| {
             let Failure { code, message, .. } = &refused.failure;
             json!({ "place": refused.place, "name": refused.name, "path": refused.path, "code": code, "message": message })
         });
         json!({
-            "files": taken.collect::<Vec<_>>(), "acknowledged": acknowledged.collect::<Vec<_>>(),
+            "files": files, "statements": statements, "acknowledged": acknowledged,
             "quarantined": quarantined.collect::<Vec<_>>(), "growing": self.growing,
             "troubles": self.troubles.iter().map(Trouble::document).collect::<Vec<_>>(),
         })
@@ -353,6 +394,9 @@ impl Pulled {
             match &done.became {
                 Became::Answer(taken) => {
                     lines.push(format!("{} {}，已归档\n{}", done.place, done.name, taken_words(taken)));
+                }
+                Became::Statement(taken) => {
+                    lines.push(format!("{} {}，已归档\n{}", done.place, done.name, statement::words(taken)));
                 }
                 Became::Acknowledged(file) => lines.push(format!("{}: 银行已收妥 {file}", done.place)),
             }

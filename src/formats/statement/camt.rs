@@ -44,6 +44,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Statement>, ReadError> {
     Ok(statements)
 }
 
+/// True when a message that says so begins.
+pub(super) fn seems(bytes: &[u8]) -> bool {
+    let limits = Limits { bytes: LARGEST_FILE, ..Limits::default() };
+    let Ok(text) = xml::decode(bytes, &limits) else { return false };
+    let mut reader = Reader::within(&text, limits);
+    let Ok(root) = reader.root() else { return false };
+    let mut inner = || child(&mut reader).ok().flatten();
+    is_message(&root.name) || root.name == "Document" && inner().is_some_and(|start| is_message(&start.name))
+}
+
 fn is_message(name: &str) -> bool {
     matches!(name, "BkToCstmrStmt" | "BkToCstmrDbtCdtNtfctn")
 }

@@ -9,6 +9,7 @@ mod table;
 
 pub use table::StatementTable;
 
+use super::bank::neutral::seeming_kind;
 use super::charset::{self, CharsetError};
 use super::table::{TableError, is_workbook};
 use crate::domain::money::{Money, MoneyError};
@@ -97,6 +98,21 @@ pub fn read_statements(name: &str, bytes: &[u8], table: &StatementTable) -> Resu
     if statements.is_empty() { Err(ReadError::Empty) } else { Ok(statements) }
 }
 
+/// True when the bytes say that they are a statement, also one that cannot be believed: a camt message, MT940, or a table
+/// with titles that no answer to a payment file has.
+#[must_use]
+pub fn seems_statement(name: &str, bytes: &[u8], table: &StatementTable) -> bool {
+    if is_workbook(bytes) {
+        table::seems(name, bytes, table)
+    } else if super::xml::seems_xml(bytes) {
+        camt::seems(bytes)
+    } else {
+        // Answers in our own layout are told by their first letter; they are the largest.
+        let is_mt940 = || charset::decode(bytes, None).is_ok_and(|(text, _)| mt940::seems(&text));
+        seeming_kind(bytes).is_none() && (is_mt940() || table::seems(name, bytes, table))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -118,12 +134,30 @@ mod tests {
         read_statements("x", bytes, &StatementTable::default())
     }
 
+    fn seems(bytes: &[u8]) -> bool {
+        seems_statement("x", bytes, &StatementTable::default())
+    }
+
     #[test]
     fn the_kind_is_told_from_the_bytes() {
         for sample in SAMPLES {
             let statements = read(sample.as_bytes()).unwrap();
             assert_eq!(statements.len(), 1, "{sample}");
             assert!(!statements[0].entries.is_empty() && statements[0].balances.is_some());
+            assert!(seems(sample.as_bytes()) && seems(&sample.as_bytes()[..sample.len() / 2]), "also a broken one");
+        }
+        // A notice, a report of payments, a return in our layout, a bank's returns as tables.
+        for other in [
+            "",
+            "系统升级通知",
+            "<html/>",
+            "<Document><CstmrPmtStsRpt/></Document>",
+            "<MOF/>",
+            "R|1|652827|交易日期|借方|贷方|余额\n",
+            "顺序编号|客户姓名|金额|账号|处理结果|失败原因\n1|王|1.00|6299|成功|\n",
+            "交易日期,账号,户名,金额,处理结果\n20260115,6299,王,1.00,成功\n",
+        ] {
+            assert!(!seems(other.as_bytes()), "{other}");
         }
         assert_eq!(read(b"").unwrap_err().code(), "FILE_EMPTY");
         assert_eq!(read(b"<html/>").unwrap_err().code(), "STATEMENT_KIND");

@@ -105,6 +105,15 @@ const TITLES: &[(Column, &[&str])] = &[
     (Column::Account, &["账号", "帐号", "本方账号", "查询账号", "我方账号", "账户"]),
 ];
 
+/// True when a table has titles that no answer to a payment file has: a day, and both sides of an account or its balance.
+pub(super) fn seems(name: &str, bytes: &[u8], layout: &StatementTable) -> bool {
+    let Ok(table) = read_table(name, bytes, layout.charset) else { return false };
+    let header = find_header(&table, layout);
+    let has = |column| header.column(column).is_some();
+    let is_sided = has(Column::Debit) && has(Column::Credit) || has(Column::Amount) && has(Column::Mark);
+    has(Column::Date) && (is_sided || has(Column::Amount) && has(Column::Balance))
+}
+
 /// Reads a table as one statement; its number is the name of the file.
 pub(super) fn read(name: &str, bytes: &[u8], layout: &StatementTable) -> Result<Statement, ReadError> {
     let table = read_table(name, bytes, layout.charset)?;

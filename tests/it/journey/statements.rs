@@ -221,7 +221,7 @@ async fn what_does_not_foot_or_chain_or_belong_is_refused_whole() {
         says(&[&other], "STATEMENT_CONTRADICTS").await;
         let stranger = mt940("300100000009", "1", 0, &[], "0131");
         says(&[&stranger], "STATEMENT_BANK_UNKNOWN").await;
-        let said = |bank, account| Said { bank, account };
+        let said = |bank, account| Said { bank, account, place: None };
         let file = |bytes: &[u8]| [Ok(StatementFile { name: "对账单".into(), bytes: bytes.to_vec() })];
         let next = mt940(ACCOUNT, "2", 76_050, &BOOKED[3..], "0131");
         for (said, code) in [
