@@ -75,6 +75,14 @@ impl Sums {
         })
     }
 
+    /// A payment of a file that never left is in no file any more.
+    pub fn withhold(&mut self, covers: &[Cover], file_no: i64) {
+        for cover in covers {
+            self.count(cover, file_no, None, -1);
+            self.count(cover, 0, Some(OutcomeKind::Withheld), 1);
+        }
+    }
+
     fn count(&mut self, cover: &Cover, file_no: i64, told: Option<OutcomeKind>, sign: i64) {
         let key = (cover.period, file_no, told);
         if self.last.as_ref().is_none_or(|(last, _)| *last != key) {

@@ -31,7 +31,8 @@ statements! {
               credited_rows = credited_rows + $5, credited_fen = credited_fen + $6, \
               rejected_rows = rejected_rows + $7, rejected_fen = rejected_fen + $8 \
               WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND file_no = $4";
-    REDATE = "UPDATE payment_file SET pay_date = $6, name = $7, digest = $8 \
+    WRITE_ANEW = "UPDATE payment_file SET pay_date = $6, name = $7, digest = $8, row_count = $9, open_rows = $9, total_fen = $10, \
+                  open_fen = $10, payments_digest = $11 \
               WHERE agency_code = $1 AND period = $2 AND run_no = $3 AND file_no = $4 AND digest = $5 AND status = 'written'";
     GIVE_BACK = "UPDATE payment_file SET credited_rows = credited_rows - $5, credited_fen = credited_fen - $6, \
                  returned_rows = returned_rows + $5, returned_fen = returned_fen + $6 \
@@ -213,20 +214,26 @@ pub async fn answer(
     Ok(())
 }
 
-/// Gives a file that was not answered other bytes, which say another day; false when it is not as it was.
+/// Puts a file in the place of one that was not answered: for another day, and without those who are withheld meanwhile;
+/// false when that is not as it was.
 ///
 /// # Errors
 /// The database's.
-pub async fn redate(
-    tx: &mut Tx,
-    agency: &str,
-    was: &PaymentFile,
-    pay_date: i64,
-    name: &str,
-    digest: &str,
-) -> Result<bool, StorageError> {
-    let key = values![agency, was.period, was.run_no, was.file_no, &was.digest, pay_date, name, digest];
-    Ok(tx.execute(REDATE, key).await? == 1)
+pub async fn write_anew(tx: &mut Tx, agency: &str, was: &PaymentFile, now: &PaymentFile) -> Result<bool, StorageError> {
+    let values = values![
+        agency,
+        was.period,
+        was.run_no,
+        was.file_no,
+        &was.digest,
+        now.pay_date,
+        &now.name,
+        &now.digest,
+        now.row_count,
+        now.total_fen,
+        &now.payments_digest
+    ];
+    Ok(tx.execute(WRITE_ANEW, values).await? == 1)
 }
 
 /// Moves credited rows to returned.

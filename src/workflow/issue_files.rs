@@ -101,20 +101,20 @@ pub async fn issue_files_to<T>(
     let mut step = Step::begin(office, "bank.issue", &[Role::Finance]).await?;
     let run = office.run(&mut step.tx, code).await?;
     if run.state.issued().is_some() {
-        let detail = match asked {
+        let (detail, withheld) = match asked {
             Some(date) => pay_date::redate(office, &mut step, &run, date, note).await?,
-            None => Vec::new(),
+            None => Default::default(),
         };
         let files = kept_files(&mut step, &run, hand_over).await?;
         let redated = detail.len();
         let detail = if redated == 0 {
             json!({ "again": true, "files": files.len() })
         } else {
-            json!({ "again": true, "files": files.len(), "redated": detail, "note": note.trim() })
+            json!({ "again": true, "files": files.len(), "redated": detail, "withheld": withheld.len(), "note": note.trim() })
         };
         step.finish(code, detail).await?;
         let offset = (Money::ZERO, Money::ZERO);
-        return Ok(Issued { run, files, withheld: Vec::new(), offset, again: true, redated });
+        return Ok(Issued { run, files, withheld, offset, again: true, redated });
     }
     let pay_date = pay_date::chosen(&step, asked)?;
     let from = run.state.clone();
@@ -201,15 +201,25 @@ async fn look_again(office: &Office, step: &mut Step, run: &Run) -> Result<(Froz
     Ok((frozen, Doubtful { scheme, holds, changed, payments }, stretches))
 }
 
-/// Finds what must not be sent any more, records it and releases its money; with everyone, by enrolment,
-/// whose offsets are left out too.
-async fn withhold(
+/// A payment that must not be sent any more, and why.
+pub(super) type Overtaken = (Payment, String);
+
+/// Payments of an issued run that must not be sent any more, as they would not have been had they been issued now.
+///
+/// # Errors
+/// When the run is not as it was submitted.
+pub(super) async fn overtaken_since(office: &Office, step: &mut Step, run: &Run) -> Result<Vec<Overtaken>, Failure> {
+    let (frozen, doubtful, _) = look_again(office, step, run).await?;
+    Ok(not_to_be_sent(step, run, &frozen, doubtful).await?.0)
+}
+
+/// What must not be sent any more; with everyone, by enrolment, whose offsets are left out too.
+async fn not_to_be_sent(
     step: &mut Step,
     run: &Run,
     frozen: &Frozen,
     doubtful: Doubtful,
-    sums: &mut month_sum::Sums,
-) -> Result<(Vec<Withheld>, HashMap<i64, String>), Failure> {
+) -> Result<(Vec<Overtaken>, HashMap<i64, String>), Failure> {
     let mut left = overtaken(step, run, frozen, &doubtful).await?;
     let Doubtful { holds, payments, .. } = doubtful;
     for target in frozen.offsets.iter().filter_map(|o| o.target) {
@@ -218,36 +228,68 @@ async fn withhold(
             left.insert(target.enrolment_no, format!("暂停支付: {}", hold.reason.title()));
         }
     }
-    let (mut withheld, mut stretches, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
-    for payment in &payments {
+    let mut found = Vec::new();
+    for payment in payments {
         if let Some((hold, _)) = holds.get(&payment.beneficiary_no) {
             left.insert(payment.enrolment_no, format!("暂停支付: {}", hold.reason.title()));
         }
-        if let Some(reason) = left.get(&payment.enrolment_no).cloned() {
-            let Payment { line_no, amount, .. } = *payment;
-            outcomes.push(NewOutcome {
-                line_no,
-                seq_no: 1,
-                kind: OutcomeKind::Withheld,
-                reason_class: None,
-                reason_code: String::new(),
-                reason_text: reason.clone(),
-                bank_ref: String::new(),
-                on: step.on,
-                paid: payment.paid(),
-            });
-            withheld.push(Withheld { line_no, name: payment.name.clone(), amount, reason });
-            stretches.push((payment.offset, amount));
-            sums.add(&payment.covers, 0, Some(OutcomeKind::Withheld));
+        if let Some(reason) = left.get(&payment.enrolment_no) {
+            found.push((payment, reason.clone()));
         }
     }
+    Ok((found, left))
+}
+
+/// Records what is not sent and releases its money; with everyone, by enrolment, whose offsets are left out too.
+async fn withhold(
+    step: &mut Step,
+    run: &Run,
+    frozen: &Frozen,
+    doubtful: Doubtful,
+    sums: &mut month_sum::Sums,
+) -> Result<(Vec<Withheld>, HashMap<i64, String>), Failure> {
+    let (found, left) = not_to_be_sent(step, run, frozen, doubtful).await?;
+    for (payment, _) in &found {
+        sums.add(&payment.covers, 0, Some(OutcomeKind::Withheld));
+    }
+    let withheld = record_withheld(step, run, &found, "报盘时暂缓").await?;
+    Ok((withheld, left))
+}
+
+/// Writes down of payments that they were not sent, and releases their money.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn record_withheld(
+    step: &mut Step,
+    run: &Run,
+    found: &[Overtaken],
+    note: &str,
+) -> Result<Vec<Withheld>, Failure> {
+    let (mut withheld, mut stretches, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+    for (payment, reason) in found {
+        let Payment { line_no, amount, .. } = *payment;
+        outcomes.push(NewOutcome {
+            line_no,
+            seq_no: 1,
+            kind: OutcomeKind::Withheld,
+            reason_class: None,
+            reason_code: String::new(),
+            reason_text: reason.clone(),
+            bank_ref: String::new(),
+            on: step.on,
+            paid: payment.paid(),
+        });
+        withheld.push(Withheld { line_no, name: payment.name.clone(), amount, reason: reason.clone() });
+        stretches.push((payment.offset, amount));
+    }
     if withheld.is_empty() {
-        return Ok((withheld, left));
+        return Ok(withheld);
     }
     payment::insert_outcomes(&mut step.tx, &step.agency, run, None, outcomes, step.event_no).await?;
-    let reason = PostingReason { run_no: Some(run.no), note: "报盘时暂缓", ..PostingReason::default() };
+    let reason = PostingReason { run_no: Some(run.no), note, ..PostingReason::default() };
     move_money(step, run, PostingKind::Release, &stretches, &reason).await?;
-    Ok((withheld, left))
+    Ok(withheld)
 }
 
 /// Enrolments whose cover now exceeds their claim, with the reason, looked at only where something

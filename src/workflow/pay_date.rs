@@ -2,19 +2,25 @@
 //!
 //! A file bears the day on which the bank gets it; many banks refuse one made on Friday and sent on Monday. The
 //! date stands in bytes that are evidence, so it is chosen when files are issued and changed only in files
-//! that never left the office: those are written anew, the same payments to the fen, and the earlier bytes stay kept.
+//! that never left the office: those are written anew, the same payments to the fen, and the earlier bytes stay kept. Only
+//! whom a hold or a stop has overtaken meanwhile is withheld, as at any issue: nobody leaves with a file of another day
+//! who would not be paid on that day.
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::issue_files::{bank_and_layout, payment_row, reference_stem, remark, written};
+use super::issue_files::{
+    Overtaken, Withheld, bank_and_layout, overtaken_since, payment_row, record_withheld, reference_stem, remark,
+    too_few, written,
+};
 use super::laid_answer::header;
 use super::step::Step;
 use super::take_return::{is_withheld, tampered};
 use super::voucher_basis;
 use crate::domain::calendar::Calendar;
 use crate::domain::delivery::DeliveryKind;
-use crate::domain::payment::FrozenDigest;
+use crate::domain::money::Money;
+use crate::domain::payment::{FrozenDigest, Payment};
 use crate::domain::period::{date_from_number, date_number};
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
@@ -22,7 +28,7 @@ use crate::failure::Failure;
 use crate::office::Office;
 use crate::storage::payment::Pages;
 use crate::storage::payment_file::PaymentFile;
-use crate::storage::{delivery, kept_file, payment, payment_file};
+use crate::storage::{delivery, kept_file, month_sum, payment, payment_file};
 
 /// The day on which a run should be paid, if its scheme has a pay day: that of the run's last month.
 ///
@@ -80,17 +86,17 @@ pub(super) fn chosen(step: &Step, asked: Option<NaiveDate>) -> Result<NaiveDate,
 }
 
 /// Writes the files of an issued run anew for another day, except those that the bank has or may have; what the audit
-/// event says of them.
+/// event says of them, and who is withheld.
 ///
 /// # Errors
-/// When the bank has or may have all of them, without a note, or when the date is past.
+/// When the bank has or may have all of them, without a note, when the date is past, or when nobody in a file may be paid.
 pub(super) async fn redate(
     office: &Office,
     step: &mut Step,
     run: &Run,
     asked: NaiveDate,
     note: &str,
-) -> Result<Vec<Value>, Failure> {
+) -> Result<(Vec<Value>, Vec<Withheld>), Failure> {
     let (mut ours, mut gone) = (Vec::new(), Vec::new());
     for file in payment_file::of_run(&mut step.tx, &step.agency, run).await? {
         let last = delivery::of_file(&mut step.tx, &step.agency, &file).await?;
@@ -105,7 +111,7 @@ pub(super) async fn redate(
         }
     }
     if ours.is_empty() && gone.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
     if ours.is_empty() {
         let message = format!("批次 {} 的文件已经送出或回盘，不能再改支付日期: {}", run.code, gone.join("、"));
@@ -120,19 +126,30 @@ pub(super) async fn redate(
         return Err(Failure::refused("NO_NOTE", message)
             .hint("用 --note 写明，例如 --note \"原文件没有送出，已销毁\"；没有把握时不要改: 同一笔款可能付两次"));
     }
-    let mut detail = Vec::new();
+    let overtaken = overtaken_since(office, step, run).await?;
+    let (mut detail, mut sums, mut left) = (Vec::new(), month_sum::Sums::default(), Vec::new());
     for file in ours {
-        detail.push(write_anew(office, step, run, &file, date).await?);
+        detail.push(write_anew(office, step, run, (&file, date), (&overtaken, &mut left)).await?);
+        left.iter()
+            .filter(|(payment, _)| is_of(&file, payment))
+            .for_each(|(p, _)| sums.withhold(&p.covers, file.file_no));
     }
-    Ok(detail)
+    let withheld = record_withheld(step, run, &left, "改支付日期时暂缓").await?;
+    month_sum::add(&mut step.tx, &step.agency, run, sums).await?;
+    Ok((detail, withheld))
 }
 
+fn is_of(file: &PaymentFile, payment: &Payment) -> bool {
+    (file.first_line_no..=file.last_line_no).contains(&payment.line_no)
+}
+
+/// Writes one file anew, without those who are overtaken; they are added to those who are left out.
 async fn write_anew(
     office: &Office,
     step: &mut Step,
     run: &Run,
-    file: &PaymentFile,
-    date: NaiveDate,
+    (file, date): (&PaymentFile, NaiveDate),
+    (overtaken, left): (&[Overtaken], &mut Vec<Overtaken>),
 ) -> Result<Value, Failure> {
     let bank = bank_and_layout(office, &file.bank_code)?.0;
     let layout = office.banks.layout(&file.layout_code).ok_or_else(|| {
@@ -143,27 +160,67 @@ async fn write_anew(
     let outcomes = payment::outcomes_of_lines(&mut step.tx, &step.agency, run, lines).await?;
     let pages = Pages::of(&step.agency, run, lines).all(&mut step.tx).await?;
     let (stem, text) = (reference_stem(&step.agency, run), remark(run.periods));
-    let (mut sent, mut rows) = (FrozenDigest::default(), Vec::new());
+    let (mut before, mut now) = (FrozenDigest::default(), FrozenDigest::default());
+    let (mut rows, mut total, mut left_here) = (Vec::new(), Money::ZERO, Vec::new());
     for page in &pages {
         for line in page.lines()? {
-            if (lines.0..=lines.1).contains(&line.line_no) && !is_withheld(&line, &outcomes) {
-                sent.line(&line);
-                rows.push(payment_row(&stem, &text, &line).map_err(payment::unreadable)?);
+            if !(lines.0..=lines.1).contains(&line.line_no) || is_withheld(&line, &outcomes) {
+                continue;
             }
+            before.line(&line);
+            if let Some(overtaken) = overtaken.iter().find(|(payment, _)| payment.line_no == line.line_no) {
+                left_here.push(overtaken.clone());
+                continue;
+            }
+            now.line(&line);
+            total += line.amount;
+            rows.push(payment_row(&stem, &text, &line).map_err(payment::unreadable)?);
         }
     }
-    if sent.finish(&[]) != file.payments_digest {
+    if before.finish(&[]) != file.payments_digest {
         return Err(tampered(run, file));
     }
+    if rows.is_empty() {
+        return Err(nobody_left(file, &left_here));
+    }
+    if rows.len() < layout.row_least() {
+        return Err(too_few(bank, layout, rows.len()));
+    }
     let mut header = header(step, run, file);
-    header.pay_date = date;
+    (header.pay_date, header.rows, header.total) = (date, rows.len(), total);
     let basis = voucher_basis::of_lines(&mut step.tx, &step.agency, run, layout, lines).await?;
     let (name, bytes) = written(run, bank, layout, basis.as_ref(), &header, &rows)?;
     let digest = kept_file::keep(&mut step.tx, &step.agency, &name, bytes, step.event_no).await?;
-    if !payment_file::redate(&mut step.tx, &step.agency, file, date_number(date), &name, &digest).await? {
+    let anew = PaymentFile {
+        pay_date: date_number(date),
+        name,
+        digest,
+        row_count: i64::try_from(rows.len()).unwrap_or(i64::MAX),
+        total_fen: total.fen(),
+        payments_digest: now.finish(&[]),
+        ..file.clone()
+    };
+    if !payment_file::write_anew(&mut step.tx, &step.agency, file, &anew).await? {
         return Err(Failure::conflict("FILE_MOVED", format!("{} 刚被其他人处理过", file.name)));
     }
-    Ok(
-        json!({ "file": file.file_ref, "pay_date": date, "name": name, "digest": digest, "payments": file.payments_digest, "was": file.digest }),
-    )
+    let withheld = left_here.len();
+    left.extend(left_here);
+    Ok(json!({
+        "file": file.file_ref, "pay_date": date, "name": anew.name, "digest": anew.digest, "payments": anew.payments_digest,
+        "was": file.digest, "withheld": withheld,
+    }))
+}
+
+/// Of a file in which nobody may be paid any more nothing is left to be written.
+fn nobody_left(file: &PaymentFile, left: &[Overtaken]) -> Failure {
+    let names: Vec<String> = left
+        .iter()
+        .take(20)
+        .map(|(payment, reason)| {
+            format!("第 {} 笔 {} {} 元: {reason}", payment.line_no, payment.name, payment.amount.grouped())
+        })
+        .collect();
+    let message = format!("{} 里的 {} 笔都不能再付，没有改支付日期:\n{}", file.name, left.len(), names.join("\n"));
+    Failure::refused("ALL_WITHHELD", message)
+        .hint("这个文件不要送银行；逐人查明，用 fafang hold clear 解除暂停以后再改支付日期")
 }

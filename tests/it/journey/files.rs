@@ -1,10 +1,15 @@
 //! Payment files: the same bytes whenever they are asked for, every character as it is, or nothing.
 
+use fafang::domain::enrolment::StopReason;
+use fafang::domain::run::Run;
+use fafang::failure::Failure;
 use fafang::formats::bank::neutral::{AnswerKind, read_payment_file};
 use fafang::storage::kept_file::digest_of;
-use fafang::workflow::issue_files::issue_files;
+use fafang::workflow::clear_hold::clear_hold;
+use fafang::workflow::issue_files::{Issued, issue_files, issue_files_to};
 
-use crate::support::{on_both_engines, paper, refused, yuan};
+use crate::support::changes::stop;
+use crate::support::{TestOffice, day, on_both_engines, paper, person, refused, yuan};
 
 #[tokio::test]
 async fn files_issued_again_are_the_same_bytes() {
@@ -97,6 +102,82 @@ async fn a_name_longer_than_the_banks_field_stops_the_file_and_the_run_stays_app
         assert!(!failure.message.contains(&people[1].name), "masked: {}", failure.message);
         assert_eq!(office.run(&run.code).await.state.code(), "approved");
         assert!(office.files_of(&run).await.is_empty());
+        office.doctor().await;
+    })
+    .await;
+}
+
+/// Files of a run that never left the office, written anew for another day.
+async fn redate(office: &TestOffice, run: &Run, on: &str) -> Result<Issued, Failure> {
+    let asked = (Some(day(on)), "原文件没有送出");
+    issue_files_to(&office.as_finance(), &run.code, asked, |_, bytes| Ok(bytes.to_vec())).await
+}
+
+#[tokio::test]
+async fn who_is_held_after_the_issue_does_not_leave_with_a_file_of_another_day() {
+    on_both_engines(async |office| {
+        office.import(&office.neighbours(4)).await;
+        let january = office.pay("2026-01", &office.good_bank()).await;
+        office.go_to("2026-02-13");
+        let february = office.send("2026-02").await;
+        let before = february.files[0].bytes.clone();
+        assert_eq!((february.files[0].file.row_count, office.money().await.1), (4, yuan(480)));
+        // The file lies in the office over the weekend. Money of January comes back: the first is on hold; the second dies.
+        let mut late = paper::all_returned(&january.files[0].bytes);
+        late.rows.truncate(1);
+        office.take_late(&paper::bytes(&late)).await;
+        let people = office.neighbours(4);
+        stop(&office.as_maker(), person(&people[1]), StopReason::Death, day("2026-01-20"), "死亡证明").await.unwrap();
+        office.go_to("2026-02-16");
+        let anew = redate(office, &february.run, "2026-02-16").await.unwrap();
+        let reasons: Vec<(i64, &str)> = anew.withheld.iter().map(|w| (w.line_no, w.reason.as_str())).collect();
+        assert_eq!((reasons.len(), reasons[0].0, reasons[1].0), (2, 1, 2), "{reasons:?}");
+        assert!(reasons[0].1.contains("退票") && reasons[1].1.contains("2026-02"), "{reasons:?}");
+        let (head, rows) = read_payment_file(&anew.files[0].bytes).unwrap();
+        assert_eq!((rows.len(), head.total, head.pay_date.to_string()), (2, yuan(240), "2026-02-16".into()));
+        assert_eq!((anew.redated, anew.files[0].file.row_count, anew.files[0].file.total_fen), (1, 2, 24_000));
+        assert_eq!(office.money().await.1, yuan(240), "what does not leave is free again");
+        office.doctor().await;
+        // The bytes that were made first stay kept; an answer to them is none to these.
+        let old = office.try_take(AnswerKind::Return, &paper::bytes(&paper::all_credited(&before))).await;
+        refused(old, "RETURN_HEADER_DIFFERS");
+        // Again the same day nothing changes, and another day once more.
+        let same = redate(office, &february.run, "2026-02-16").await.unwrap();
+        assert_eq!((same.redated, same.withheld.len(), &same.files[0].bytes), (0, 0, &anew.files[0].bytes));
+        office.go_to("2026-02-17");
+        let third = redate(office, &february.run, "2026-02-17").await.unwrap();
+        assert_eq!((third.redated, third.withheld.len(), third.files[0].file.row_count), (1, 0, 2));
+        office.doctor().await;
+        office.answer(&third.files, &office.good_bank()).await;
+        assert!(office.run(&february.run.code).await.state.is_settled());
+        office.doctor().await;
+        // Who was on hold is paid both months once that is cleared; the dead are not.
+        clear_hold(&office.as_maker(), office.holds().await[0].no, "本人已到银行激活").await.unwrap();
+        let more = office.prepare_more("2026-02").await.run;
+        assert_eq!((more.payments, more.total), (1, yuan(240)));
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_of_which_nobody_may_be_paid_gets_no_other_day() {
+    on_both_engines(async |office| {
+        office.import(&office.neighbours(2)).await;
+        let january = office.pay("2026-01", &office.good_bank()).await;
+        office.go_to("2026-02-13");
+        let february = office.send("2026-02").await;
+        office.take_late(&paper::bytes(&paper::all_returned(&january.files[0].bytes))).await;
+        office.go_to("2026-02-16");
+        let nobody = office.changes_nothing(redate(office, &february.run, "2026-02-16")).await;
+        let failure = refused(nobody, "ALL_WITHHELD");
+        assert!(failure.message.contains("2 笔都不能再付") && failure.message.contains("退票"), "{}", failure.message);
+        assert!(failure.hint.contains("不要送银行") && failure.hint.contains("hold clear"), "{}", failure.hint);
+        for hold in office.holds().await {
+            clear_hold(&office.as_maker(), hold.no, "已核实").await.unwrap();
+        }
+        let anew = redate(office, &february.run, "2026-02-16").await.unwrap();
+        assert_eq!((anew.redated, anew.withheld.len(), anew.files[0].file.row_count), (1, 0, 2));
         office.doctor().await;
     })
     .await;
