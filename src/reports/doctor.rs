@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use super::bank_reconciliation;
+use super::examined_deliveries::deliveries;
 use super::examined_people::{MovedMonths, examine_people};
 use super::examined_runs::ExaminedRuns;
 use super::rolls::rolls;
@@ -73,6 +74,7 @@ pub async fn examine(office: &Office) -> Result<Examination, Failure> {
         money(&appropriations, &found.money),
         four_eyes(&runs),
         kept_files(&mut tx, office).await?,
+        deliveries(&mut tx, agency, &runs, &events).await?,
         recoveries(&mut tx, agency, &entries).await?,
         rolls(&mut tx, agency).await?,
         statements(&mut tx, office).await?,

@@ -10,6 +10,7 @@ pub mod budget;
 pub mod certification;
 pub mod comparison;
 pub mod doctor;
+mod examined_deliveries;
 mod examined_people;
 mod examined_runs;
 pub mod exchange;

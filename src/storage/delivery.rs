@@ -13,7 +13,7 @@ use crate::values;
 /// What a row is read from, in every query.
 macro_rules! columns {
     () => {
-        "period, run_no, file_no, seq_no, kind, place, sent_name, sent_digest, note, done_by, done_on, done_at"
+        "period, run_no, file_no, seq_no, kind, place, sent_name, sent_digest, note, done_by, done_on, done_at, event_no"
     };
 }
 
@@ -50,6 +50,8 @@ pub struct Delivery {
     done_on: i64,
     /// When, RFC 3339.
     pub done_at: String,
+    /// Its audit event.
+    pub event_no: i64,
 }
 
 impl Delivery {

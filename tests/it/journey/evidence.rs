@@ -7,6 +7,7 @@ use fafang::reports::reconciliation::{Basis, reconcile};
 use fafang::storage::engine::Value;
 use fafang::values;
 use fafang::workflow::decide_run::{approve, cancel, review, submit};
+use fafang::workflow::hand_over::{self, Standing};
 use fafang::workflow::issue_files::issue_files;
 
 use fafang::domain::money::Money;
@@ -336,6 +337,60 @@ async fn the_doctor_names_what_was_changed() {
                 office.doctor().await;
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn doctor_sees_a_delivery_of_other_bytes_or_of_no_file_or_one_that_is_gone() {
+    on_both_engines(async |office| {
+        office.import(&office.neighbours(3)).await;
+        let file = office.send("2026-01").await.files.remove(0).file;
+        let finance = office.as_finance();
+        let known = || async { hand_over::files(&finance).await.unwrap().remove(0) };
+        let standing = Standing { place: "农信社", name: &file.name, digest: &file.digest };
+        hand_over::sending(&finance, &known().await, standing).await.unwrap();
+        hand_over::handed_over(&finance, &known().await, standing).await.unwrap();
+        office.doctor().await;
+        for (change, back) in [
+            ("SET sent_digest = 'x' || sent_digest", "SET sent_digest = SUBSTR(sent_digest, 2)"),
+            ("SET sent_name = sent_name || '.age'", "SET sent_name = REPLACE(sent_name, '.age', '')"),
+            ("SET place = '工行'", "SET place = '农信社'"),
+            ("SET note = 'x'", "SET note = ''"),
+            ("SET kind = 'acknowledged'", "SET kind = 'handed_over'"),
+            ("SET seq_no = 3", "SET seq_no = 2"),
+            ("SET event_no = event_no - 1", "SET event_no = event_no + 1"),
+        ] {
+            let of = |set: &str| -> &'static str {
+                format!("UPDATE delivery {set} WHERE agency_code = $1 AND seq_no > 1").leak()
+            };
+            assert_eq!(office.by_hand(of(change), values![AGENCY]).await, 1, "{change}");
+            assert_eq!(office.broken().await, ["DELIVERIES"], "{change}");
+            assert_eq!(office.by_hand(of(back), values![AGENCY]).await, 1, "{back}");
+            office.doctor().await;
+        }
+        // A file that the bank has is there once.
+        office
+            .by_hand("UPDATE delivery SET kind = 'handed_over' WHERE agency_code = $1 AND seq_no = 1", values![AGENCY])
+            .await;
+        assert_eq!(office.broken().await, ["DELIVERIES"]);
+        let problems = doctor::examine(&finance).await.unwrap().checks;
+        let told = problems.into_iter().find(|check| check.code == "DELIVERIES").unwrap().problems.join("\n");
+        assert!(told.contains("又送了一次") && told.contains("第 1 次送出记录: 与第"), "{told}");
+        office
+            .by_hand("UPDATE delivery SET kind = 'sending' WHERE agency_code = $1 AND seq_no = 1", values![AGENCY])
+            .await;
+        office.doctor().await;
+        // The run was never issued.
+        let unissued = "UPDATE run SET status = 'approved', issued_by = NULL WHERE agency_code = $1";
+        assert_eq!(office.by_hand(unissued, values![AGENCY]).await, 1);
+        assert!(office.broken().await.contains(&"DELIVERIES"));
+        office
+            .by_hand("UPDATE run SET status = 'issued', issued_by = '财务' WHERE agency_code = $1", values![AGENCY])
+            .await;
+        office.doctor().await;
+        office.by_hand("DELETE FROM delivery WHERE agency_code = $1 AND seq_no = 2", values![AGENCY]).await;
+        assert_eq!(office.broken().await, ["DELIVERIES"]);
     })
     .await;
 }
