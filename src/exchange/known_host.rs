@@ -14,6 +14,7 @@ pub fn fingerprint(key: &PublicKey) -> String {
 
 fn unreadable(server: &Server, error: &russh::keys::Error) -> Failure {
     Failure::new(Kind::Configuration, "KNOWN_HOSTS", format!("{} 读不出来: {error}", server.known_hosts.display()))
+        .hint("请核对配置的 known_hosts；第一次使用时运行 fafang exchange trust 登记银行的主机公钥")
 }
 
 /// Keys recorded for the server.

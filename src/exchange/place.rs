@@ -73,7 +73,8 @@ impl Connection {
                 crate::failure::Kind::Configuration,
                 "NO_SFTP",
                 format!("“{}”用 SFTP，而本程序编译时没有带 SFTP", place.name),
-            )),
+            )
+            .hint("请换用带 SFTP 的程序，或把这一处改为 kind = \"folder\"，由人工与银行交换")),
         }
     }
 

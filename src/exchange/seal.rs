@@ -5,7 +5,9 @@ use std::path::Path;
 use crate::failure::{Failure, Kind};
 
 fn wrong_setting(message: String) -> Failure {
-    Failure::new(Kind::Configuration, "ENCRYPTION", message)
+    Failure::new(Kind::Configuration, "ENCRYPTION", message).hint(
+        "encrypt_to 写银行给的公钥，identity 写 fafang exchange keygen 生成的私钥文件；都在配置的 [[exchange]] 里",
+    )
 }
 
 /// Refuses a text that is no key of a recipient (`age1…`).
@@ -98,7 +100,8 @@ mod sealing {
                 .hint("请向银行重新取回")
         })?;
         if plain.len() as u64 > folder::LARGEST_FILE {
-            return Err(Failure::input("FILE_TOO_LARGE", format!("{name}: 解开后超过 200 MB")));
+            return Err(Failure::input("FILE_TOO_LARGE", format!("{name}: 解开后超过 200 MB，没有读入"))
+                .hint("银行的文件不会这么大；请向银行核实"));
         }
         Ok(plain)
     }

@@ -197,7 +197,8 @@ impl Sftp {
         let mut bytes = Vec::new();
         file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).await.map_err(|e| self.failure(&path, e))?;
         if bytes.len() as u64 > LARGEST_FILE {
-            return Err(Failure::input("FILE_TOO_LARGE", format!("{path}: 超过 200 MB")));
+            return Err(Failure::input("FILE_TOO_LARGE", format!("{path}: 超过 200 MB，没有取回"))
+                .hint("银行的文件不会这么大；请向银行核实是不是放错了，移走以后再取"));
         }
         Ok(bytes)
     }
@@ -244,8 +245,9 @@ impl Sftp {
         }
         Err(Failure::input(
             "PLACE_REFUSED",
-            format!("“{}”的 {path}: 送到 {arrived} 字节，应为 {}", self.place, bytes.len()),
-        ))
+            format!("“{}”的 {path}: 送到 {arrived} 字节，应为 {}，没有改成正式文件名", self.place, bytes.len()),
+        )
+        .hint("银行没有得到这个文件；请核对服务器的空间和权限，再运行 fafang exchange push"))
     }
 
     /// Gives an uploaded file its name. A server renames onto no other file.
@@ -266,7 +268,8 @@ impl Sftp {
                 result => return result.map_err(|e| self.failure(&to, e)),
             }
         }
-        Err(Failure::conflict("FILE_DIFFERS", format!("“{}”的 {to} 已存在", self.place)))
+        Err(Failure::conflict("FILE_DIFFERS", format!("“{}”的 {to} 已存在，没有覆盖", self.place))
+            .hint("别人刚放了同名的文件；请用 fafang exchange list 查看，向银行核实以后再送"))
     }
 
     /// Says good-bye; a server that is told nothing waits for us.
@@ -283,7 +286,10 @@ fn join(folder: &str, name: &str) -> String {
 fn own_key(server: &Server) -> Result<Arc<russh::keys::PrivateKey>, Failure> {
     let wrong = |message: String| Failure::new(Kind::Configuration, "SFTP_KEY", message);
     let passphrase = match &server.passphrase_env {
-        Some(name) => Some(std::env::var(name).map_err(|_| wrong(format!("没有环境变量 {name}，它应是密钥的口令")))?),
+        Some(name) => Some(std::env::var(name).map_err(|_| {
+            wrong(format!("没有环境变量 {name}，它应是密钥的口令"))
+                .hint("在运行 fafang 的环境里设好它，或改配置的 key_passphrase_env")
+        })?),
         None => None,
     };
     let key = load_secret_key(&server.key, passphrase.as_deref()).map_err(|e| {
@@ -292,8 +298,11 @@ fn own_key(server: &Server) -> Result<Arc<russh::keys::PrivateKey>, Failure> {
             russh::keys::Error::KeyIsEncrypted => {
                 wrong(format!("{at} 有口令，没有打开")).hint("在配置里用 key_passphrase_env 写明放口令的环境变量")
             }
-            russh::keys::Error::IO(e) => wrong(format!("{at} 读不出来: {e}")),
-            other => wrong(format!("{at} 不是可用的私钥，或口令不对: {other}")),
+            russh::keys::Error::IO(e) => {
+                wrong(format!("{at} 读不出来: {e}")).hint("请核对配置的 key，文件应是登录银行服务器的私钥，本人可读")
+            }
+            other => wrong(format!("{at} 不是可用的私钥，或口令不对: {other}"))
+                .hint("key 应写 OpenSSH 格式的私钥（不是 .pub）；口令放在 key_passphrase_env 写明的环境变量里"),
         }
     })?;
     Ok(Arc::new(key))
