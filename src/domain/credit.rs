@@ -2,10 +2,10 @@
 //! bank by bank, so what is paid waits with its bank, as the text that it will be, until all banks are known.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::money::Money;
 use super::payment::{Cover, Payee};
+use super::text::push_number;
 
 /// Payments that wait together: few enough that a sheaf is let go soon after it is laid out.
 const SHEAF: usize = 512;
@@ -47,9 +47,7 @@ pub struct LaidPage {
 impl Credits {
     /// Adds the payment of an enrolment; enrolments come in order, each once. True when it is the first of its bank.
     pub fn add(&mut self, enrolment_no: i64, payee: &Payee<'_>, covers: &[Cover]) -> bool {
-        if enrolment_no <= self.last_enrolment_no || !payee.is_one_line() || covers.is_empty() {
-            self.unsound.get_or_insert(enrolment_no);
-        }
+        let is_next = enrolment_no > self.last_enrolment_no;
         self.last_enrolment_no = enrolment_no;
         let is_new_bank = !self.banks.contains_key(payee.bank_code);
         if is_new_bank {
@@ -60,7 +58,9 @@ impl Credits {
             sheaves.push(Sheaf { payments: Vec::with_capacity(SHEAF), text: String::with_capacity(SHEAF * 112) });
         }
         let Some(sheaf) = sheaves.last_mut() else { return is_new_bank };
-        payee.write(&mut sheaf.text);
+        if !payee.write_in_one_line(&mut sheaf.text) || !is_next || covers.is_empty() {
+            self.unsound.get_or_insert(enrolment_no);
+        }
         let mut amount = Money::ZERO;
         for (i, cover) in covers.iter().enumerate() {
             if !cover.is_sound() {
@@ -102,9 +102,12 @@ impl Credits {
                 }
                 let Some((enrolment_no, amount, end)) = sheaf.payments.get(next).copied() else { break };
                 line_no += 1;
-                let (fen, at, rest) = (amount.0, offset.0, &sheaf.text[begin..end]);
-                // Writing to a String does not fail.
-                let _ = writeln!(page.content, "{line_no}\t{enrolment_no}\t{fen}\t{at}\t{rest}");
+                for number in [line_no, enrolment_no, amount.0, offset.0] {
+                    push_number(&mut page.content, number);
+                    page.content.push('\t');
+                }
+                page.content.push_str(&sheaf.text[begin..end]);
+                page.content.push('\n');
                 page.last_line_no = line_no;
                 page.first_enrolment_no = page.first_enrolment_no.min(enrolment_no);
                 page.last_enrolment_no = page.last_enrolment_no.max(enrolment_no);

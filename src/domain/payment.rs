@@ -4,16 +4,16 @@
 //! the same characters. What became of it is told by the state of its run and file, and by outcome rows where it
 //! differs: an answered file means credited unless a row says otherwise.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::str::FromStr;
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memchr2_iter, memrchr};
 use sha2::{Digest, Sha256};
 
 use super::money::Money;
 use super::period::Period;
 use super::recovery::Entry;
-use super::text::hex;
+use super::text::{between, hex, push_number};
 
 /// Our reference on a payment. It goes to the bank and comes back, and it alone matches a return
 /// to a payment: agency, run and line. `652827-202601-1-17`.
@@ -91,12 +91,12 @@ impl Payment {
     ///
     /// `line enrolment amount offset beneficiary number name bank account holder month=amount/claim/covered …`
     ///
-    /// Numbers in fen and yyyymm. No field can hold a tab or a line break (see [`Payee::is_one_line`]).
+    /// Numbers in fen and yyyymm. No field can hold a tab or a line break (see [`Payee::write_in_one_line`]).
     pub fn frozen_form(&self, line: &mut String) {
-        let Payment { line_no, enrolment_no, .. } = self;
-        let (amount, offset) = (self.amount.0, self.offset.0);
-        // Writing to a String does not fail.
-        let _ = write!(line, "{line_no}\t{enrolment_no}\t{amount}\t{offset}\t");
+        for number in [self.line_no, self.enrolment_no, self.amount.0, self.offset.0] {
+            push_number(line, number);
+            line.push('\t');
+        }
         self.payee().write(line);
         for (i, cover) in self.covers.iter().enumerate() {
             line.push(if i == 0 { '\t' } else { ' ' });
@@ -169,17 +169,18 @@ impl Payee<'_> {
 
     /// The fields of a payment's line that tell the payee.
     pub fn write(&self, line: &mut String) {
-        // Writing to a String does not fail.
-        let _ = write!(line, "{}", self.beneficiary_no);
+        push_number(line, self.beneficiary_no);
         for text in self.texts() {
             line.push('\t');
             line.push_str(text);
         }
     }
 
-    /// True when no text would break its line.
-    pub fn is_one_line(&self) -> bool {
-        !self.texts().iter().any(|text| text.contains(['\t', '\n']))
+    /// The same; false when a text would break its line.
+    pub fn write_in_one_line(&self, line: &mut String) -> bool {
+        let start = line.len();
+        self.write(line);
+        memchr2_iter(b'\t', b'\n', &line.as_bytes()[start..]).count() == self.texts().len()
     }
 }
 
@@ -199,7 +200,7 @@ pub struct Paid {
 /// # Errors
 /// The text of one that cannot be read; it names nobody.
 pub fn read_covers(text: &str) -> impl Iterator<Item = Result<Cover, FrozenLineError>> {
-    text.split(' ').map(|text| cover(text).ok_or_else(|| FrozenLineError(text.to_string())))
+    Covers(Some(text)).map(|read| read.map_err(|text| FrozenLineError(text.to_string())))
 }
 
 /// A line that is no frozen payment. It is told by its number alone: what stands in it is for no screen or log.
@@ -229,7 +230,7 @@ impl<'a> FrozenLine<'a> {
     /// # Errors
     /// When one of them cannot be read.
     pub fn covers(&self) -> impl Iterator<Item = Result<Cover, FrozenLineError>> {
-        self.covers_field().split(' ').map(|text| cover(text).ok_or_else(|| self.unreadable()))
+        Covers(Some(self.covers_field())).map(|read| read.map_err(|_| self.unreadable()))
     }
 
     fn unreadable(&self) -> FrozenLineError {
@@ -237,7 +238,7 @@ impl<'a> FrozenLine<'a> {
     }
 
     fn covers_field(&self) -> &'a str {
-        self.rest.rsplit_once('\t').map_or("", |(_, covers)| covers)
+        memrchr(b'\t', self.rest.as_bytes()).map_or("", |tab| &self.rest[tab + 1..])
     }
 
     /// Who is paid and where.
@@ -245,7 +246,7 @@ impl<'a> FrozenLine<'a> {
     /// # Errors
     /// When a field is missing, is too many or cannot be read.
     pub fn payee(&self) -> Result<Payee<'a>, FrozenLineError> {
-        let mut fields = fields(self.rest);
+        let mut fields = between(b'\t', self.rest);
         let mut field = || fields.next().ok_or_else(|| self.unreadable());
         let payee = Payee {
             beneficiary_no: field()?.parse().map_err(|_| self.unreadable())?,
@@ -265,7 +266,7 @@ impl<'a> FrozenLine<'a> {
     /// # Errors
     /// As there.
     pub fn has_payee(&self) -> Result<(), FrozenLineError> {
-        let tabs = self.rest.bytes().filter(|byte| *byte == b'\t').count();
+        let tabs = memchr_iter(b'\t', self.rest.as_bytes()).count();
         let is_whole = tabs == 6 && number(self.rest, Some(b'\t')).is_some();
         is_whole.then_some(()).ok_or_else(|| self.unreadable())
     }
@@ -301,16 +302,6 @@ impl<'a> FrozenLine<'a> {
     }
 }
 
-/// What stands between the tabs of a text.
-fn fields(text: &str) -> impl Iterator<Item = &str> {
-    let mut start = 0;
-    memchr_iter(b'\t', text.as_bytes()).chain([text.len()]).map(move |end| {
-        let field = &text[start..end];
-        start = end + 1;
-        field
-    })
-}
-
 /// The number at the beginning of a text, and what stands after the byte, or the text's end, that ends it. Years of payments are read with
 /// it, digit by digit; what has more digits than any amount is no number.
 fn number(text: &str, end: Option<u8>) -> Option<(i64, &str)> {
@@ -332,13 +323,35 @@ fn number(text: &str, end: Option<u8>) -> Option<(i64, &str)> {
     (end.is_none() && !digits.is_empty()).then_some((sign * value, ""))
 }
 
-fn cover(text: &str) -> Option<Cover> {
+/// The covers of a text, a blank between two; what cannot be read is the end of them.
+struct Covers<'a>(Option<&'a str>);
+
+impl<'a> Iterator for Covers<'a> {
+    type Item = Result<Cover, &'a str>;
+
+    fn next(&mut self) -> Option<Result<Cover, &'a str>> {
+        let text = self.0.take()?;
+        Some(match cover(text) {
+            Some((cover, rest)) => {
+                self.0 = rest;
+                Ok(cover)
+            }
+            None => Err(text),
+        })
+    }
+}
+
+/// The first cover of a text, and what stands after the blank behind it.
+fn cover(text: &str) -> Option<(Cover, Option<&str>)> {
     let (month, rest) = number(text, Some(b'='))?;
     let (amount, rest) = number(rest, Some(b'/'))?;
     let (claim, rest) = number(rest, Some(b'/'))?;
-    let (covered_before, _) = number(rest, None)?;
+    let (covered_before, rest) = match number(rest, None) {
+        Some((last, _)) => (last, None),
+        None => number(rest, Some(b' ')).map(|(number, rest)| (number, Some(rest)))?,
+    };
     let period = Period::from_number(month).ok()?;
-    Some(Cover { period, amount: Money(amount), claim: Money(claim), covered_before: Money(covered_before) })
+    Some((Cover { period, amount: Money(amount), claim: Money(claim), covered_before: Money(covered_before) }, rest))
 }
 
 /// SHA-256 over frozen payments with what each covers, and what is offset beside them, taken in as they are read.
@@ -347,8 +360,8 @@ pub struct FrozenDigest(Sha256);
 
 impl FrozenDigest {
     /// Some payments, as they are stored, each with its line break.
-    pub fn lines(&mut self, text: &str) {
-        self.0.update(text.as_bytes());
+    pub fn lines(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
 
     /// The next payment, as it is stored.
@@ -382,9 +395,11 @@ pub struct Cover {
 impl Cover {
     /// Its field of a payment's line.
     pub fn write(&self, line: &mut String) {
-        let Cover { period, amount, claim, covered_before } = self;
-        // Writing to a String does not fail.
-        let _ = write!(line, "{}={}/{}/{}", period.number(), amount.0, claim.0, covered_before.0);
+        push_number(line, self.period.number());
+        for (before, amount) in [('=', self.amount), ('/', self.claim), ('/', self.covered_before)] {
+            line.push(before);
+            push_number(line, amount.0);
+        }
     }
 
     /// True when it pays something, and no more than is owed.
@@ -585,7 +600,7 @@ mod tests {
         assert_eq!(read_covers(&payment().paid().covers).collect::<Result<Vec<_>, _>>().unwrap(), payment().covers);
         assert!(read.has_payee().is_ok() && read.payee().is_ok());
         let mut digest = FrozenDigest::default();
-        digest.lines(&line);
+        digest.lines(line.as_bytes());
         assert_eq!(digest.finish(&[]), frozen_digest([&payment()], &[]), "a page is digested like its lines");
         let mut digest = FrozenDigest::default();
         digest.line(&read);

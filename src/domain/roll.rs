@@ -14,6 +14,7 @@ use super::entitlement::Entitlement;
 use super::money::Money;
 use super::payment::Payee;
 use super::period::{Period, date_from_number, date_number};
+use super::text::between;
 
 /// An enrolment as it begins.
 #[derive(Debug, Clone, Copy)]
@@ -165,7 +166,7 @@ impl<'a> RollLine<'a> {
     /// When it is none.
     pub fn read(line: &'a str) -> Result<RollLine<'a>, RollLineError> {
         let mut fields = [""; FIELDS];
-        let mut found = line.split('\t');
+        let mut found = between(b'\t', line);
         let whole = fields.iter_mut().all(|field| found.next().map(|text| *field = text).is_some());
         let wrong = || RollLineError(fields[0].to_string());
         if !whole || found.next().is_some() {

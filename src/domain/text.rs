@@ -4,6 +4,48 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
+use memchr::memchr_iter;
+
+/// What stands between a separator of one byte, found many bytes at a time.
+///
+/// The separator is ASCII, or what is between is no text.
+pub fn between(separator: u8, text: &str) -> impl Iterator<Item = &str> {
+    debug_assert!(separator.is_ascii());
+    let mut start = 0;
+    memchr_iter(separator, text.as_bytes()).chain([text.len()]).map(move |end| {
+        let part = &text[start..end];
+        start = end + 1;
+        part
+    })
+}
+
+/// The lines of a text that we have written: each ends with a line break, the last too.
+pub fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    let whole = text.strip_suffix('\n').unwrap_or(text);
+    between(b'\n', whole).take(if text.is_empty() { 0 } else { usize::MAX })
+}
+
+/// Writes a number in decimal, as `write!` would: millions of lines have eight each.
+pub fn push_number(text: &mut String, number: i64) {
+    // A sign and the digits of i64::MIN.
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        // A digit fits.
+        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        text.push('-');
+    }
+    text.push_str(str::from_utf8(&digits[at..]).unwrap_or_default());
+}
+
 /// A short text that is held in place: only what is longer than 22 bytes takes memory of its own.
 ///
 /// A million numbers of people and accounts are then a million places in one list, and no million pieces of memory.
@@ -175,7 +217,26 @@ pub fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_number_is_written_as_the_formatter_writes_it(number in any::<i64>(), shift in 0_u32..64) {
+            for number in [number, number >> shift, 0, i64::MIN, i64::MAX] {
+                let mut text = String::from("x");
+                push_number(&mut text, number);
+                prop_assert_eq!(text, format!("x{number}"));
+            }
+        }
+
+        #[test]
+        fn what_is_between_is_what_split_finds(text in "[ab甲\\t\\n]{0,40}") {
+            prop_assert!(between(b'\t', &text).eq(text.split('\t')));
+            prop_assert!(lines_of(&text).eq(text.lines()));
+        }
+    }
 
     #[test]
     fn full_width_digits_and_letters_fold_to_ascii() {

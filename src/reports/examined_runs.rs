@@ -334,7 +334,7 @@ impl<'a> Reading<'a> {
 
     fn page(&mut self, page: &Page, found: &mut ExaminedRuns) -> Result<(), StorageError> {
         let lines = page.lines()?;
-        self.digest.lines(page.content());
+        self.digest.lines(page.bytes()?);
         found.states.examined += lines.len();
         let (mut least, mut most) = (i64::MAX, i64::MIN);
         for line in &lines {

@@ -178,6 +178,51 @@ pub enum Tx {
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// A row that is read where the driver has it: a long text is not copied to be looked at.
+#[derive(Debug)]
+pub enum Row {
+    /// Of SQLite.
+    Sqlite(SqliteRow),
+    /// Of PostgreSQL.
+    Postgres(PgRow),
+}
+
+impl Row {
+    /// The BIGINT of a column.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn int(&self, column: usize) -> Result<i64, StorageError> {
+        Ok(match self {
+            Row::Sqlite(row) => row.try_get(column)?,
+            Row::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    /// The bytes of a column of TEXT, not looked at.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn bytes(&self, column: usize) -> Result<&[u8], StorageError> {
+        Ok(match self {
+            Row::Sqlite(row) => row.try_get(column)?,
+            // The driver lets a text be read as bytes only by whoever says that it knows.
+            Row::Postgres(row) => row.try_get_unchecked(column)?,
+        })
+    }
+
+    /// The TEXT of a column.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn text(&self, column: usize) -> Result<&str, StorageError> {
+        Ok(match self {
+            Row::Sqlite(row) => row.try_get(column)?,
+            Row::Postgres(row) => row.try_get(column)?,
+        })
+    }
+}
+
 /// Runs the body with the engine's own connection.
 macro_rules! on {
     ($tx:expr, $connection:ident => $body:expr) => {
@@ -467,6 +512,23 @@ impl Tx {
         values: Vec<Value>,
     ) -> Result<Vec<T>, StorageError> {
         Ok(on!(self, connection => bind_all!(sqlx::query_as::<_, T>(sql), values).fetch_all(connection).await?))
+    }
+
+    /// All rows of a query, to be read where they are.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn fetch_rows(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StorageError> {
+        Ok(match self {
+            Tx::Sqlite(tx) => {
+                let rows = bind_all!(sqlx::query(sql), values).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Tx::Postgres(tx) => {
+                let rows = bind_all!(sqlx::query(sql), values).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
     }
 
     /// All rows of a query of one TEXT, each read where it stands: a value costs the drivers more than its bytes.

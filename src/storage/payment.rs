@@ -7,8 +7,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
+use memchr::{memchr, memrchr};
 
-use super::engine::{Tx, Value};
+use super::engine::{Row, Tx, Value};
 use super::error::StorageError;
 use super::payment_file::{self, PaymentFile};
 use super::{enrolment, roll};
@@ -18,6 +19,7 @@ use crate::domain::enrolment::Account;
 use crate::domain::payment::{FrozenLine, OutcomeKind, Paid, Payment, PaymentState};
 use crate::domain::period::date_number;
 use crate::domain::run::Run;
+use crate::domain::text::lines_of;
 use crate::values;
 
 /// Lines of a page: some 60 KB.
@@ -51,22 +53,37 @@ statements! {
 }
 
 /// Some hundred frozen payments.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug)]
 pub struct Page {
     /// Last period of the run.
     pub period: i64,
     /// Run.
     pub run_no: i64,
-    #[sqlx(rename = "page_no")]
     no: i64,
     first_line_no: i64,
     last_line_no: i64,
     first_enrolment_no: i64,
     last_enrolment_no: i64,
-    content: String,
+    row: Row,
 }
 
+/// Where a page's lines stand among the columns of [`PAGES`].
+const CONTENT: usize = 7;
+
 impl Page {
+    fn read(row: Row) -> Result<Page, StorageError> {
+        Ok(Page {
+            period: row.int(0)?,
+            run_no: row.int(1)?,
+            no: row.int(2)?,
+            first_line_no: row.int(3)?,
+            last_line_no: row.int(4)?,
+            first_enrolment_no: row.int(5)?,
+            last_enrolment_no: row.int(6)?,
+            row,
+        })
+    }
+
     /// Its first and last line.
     pub fn bounds(&self) -> RangeInclusive<i64> {
         self.first_line_no..=self.last_line_no
@@ -77,9 +94,12 @@ impl Page {
         self.first_enrolment_no..=self.last_enrolment_no
     }
 
-    /// Its payments as they are stored.
-    pub fn content(&self) -> &str {
-        &self.content
+    /// Its payments as they are stored, byte for byte.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn bytes(&self) -> Result<&[u8], StorageError> {
+        self.row.bytes(CONTENT)
     }
 
     /// How many lines it spans.
@@ -92,21 +112,38 @@ impl Page {
     /// # Errors
     /// When one cannot be read, or is not within the bounds by which the page is found.
     pub fn lines(&self) -> Result<Vec<FrozenLine<'_>>, StorageError> {
-        let wrong = |problem: &dyn std::fmt::Display| self.wrong(problem);
-        let lines: Result<Vec<FrozenLine<'_>>, _> = self.content.lines().map(FrozenLine::read).collect();
-        let lines = lines.map_err(|e| wrong(&e))?;
-        let fits = |l: &FrozenLine<'_>| {
-            (self.first_line_no..=self.last_line_no).contains(&l.line_no)
-                && (self.first_enrolment_no..=self.last_enrolment_no).contains(&l.enrolment_no)
-        };
-        match lines.iter().find(|l| !fits(l)) {
-            None => Ok(lines),
-            Some(line) => Err(wrong(&format_args!("第 {} 笔不应在此页", line.line_no))),
+        let content = self.text(self.bytes()?)?;
+        let mut lines = Vec::with_capacity(PAGE_LINES);
+        for line in lines_of(content) {
+            lines.push(self.line(line)?);
         }
+        Ok(lines)
     }
-}
 
-impl Page {
+    /// Its first and its last payment; the others are not looked at.
+    ///
+    /// # Errors
+    /// As [`Page::lines`], of these two; when there is none.
+    pub fn ends(&self) -> Result<(FrozenLine<'_>, FrozenLine<'_>), StorageError> {
+        let bytes = self.bytes()?;
+        let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let first = memchr(b'\n', lines).map_or(lines, |end| &lines[..end]);
+        let last = memrchr(b'\n', lines).map_or(lines, |end| &lines[end + 1..]);
+        Ok((self.line(self.text(first)?)?, self.line(self.text(last)?)?))
+    }
+
+    fn text<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, StorageError> {
+        std::str::from_utf8(bytes).map_err(|e| self.wrong(e))
+    }
+
+    fn line<'a>(&self, text: &'a str) -> Result<FrozenLine<'a>, StorageError> {
+        let line = FrozenLine::read(text).map_err(|e| self.wrong(e))?;
+        if self.bounds().contains(&line.line_no) && self.enrolments().contains(&line.enrolment_no) {
+            return Ok(line);
+        }
+        Err(self.wrong(format_args!("第 {} 笔不应在此页", line.line_no)))
+    }
+
     /// Something is wrong with it.
     pub fn wrong(&self, problem: impl std::fmt::Display) -> StorageError {
         let row = format!("{}-{} 第 {} 页", self.period, self.run_no, self.no);
@@ -146,7 +183,8 @@ impl Pages {
             let (first, last) = self.lines;
             let limit = i64::try_from(PAGES_AT_ONCE).unwrap_or(i64::MAX);
             let key = values![agency, *period, *run_no, self.last_page_no, first, last, limit];
-            self.ready = tx.fetch_all(PAGES, key).await?.into();
+            let rows = tx.fetch_rows(PAGES, key).await?;
+            self.ready = rows.into_iter().map(Page::read).collect::<Result<_, _>>()?;
             self.is_over = self.ready.len() < PAGES_AT_ONCE;
         }
         let next = self.ready.pop_front();
@@ -250,7 +288,8 @@ pub(super) async fn pages_of_enrolment(
     agency: &str,
     enrolment_no: i64,
 ) -> Result<Vec<Page>, StorageError> {
-    tx.fetch_all(PAGES_OF_ENROLMENT, values![agency, enrolment_no]).await
+    let rows = tx.fetch_rows(PAGES_OF_ENROLMENT, values![agency, enrolment_no]).await?;
+    rows.into_iter().map(Page::read).collect()
 }
 
 /// Bank, account and holder in force, by enrolment.

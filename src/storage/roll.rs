@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use chrono::NaiveDate;
 
-use super::engine::Tx;
+use super::engine::{Row, Tx};
 use super::enrolment_event::{self, ChangeMark, StoredFact};
 use super::error::StorageError;
 use crate::domain::bank_account::AccountNumber;
@@ -17,6 +17,7 @@ use crate::domain::enrolment::{Account, Enrolment};
 use crate::domain::entitlement::{Entitlement, Fact};
 use crate::domain::payment::Payee;
 use crate::domain::roll::{NewEnrolment, RollLine};
+use crate::domain::text::lines_of;
 use crate::values;
 
 /// Lines of a page: some 30 KB, little enough to be read for one person.
@@ -59,14 +60,14 @@ statements! {
 }
 
 /// Some hundred enrolments as they began.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug)]
 pub struct Page {
     /// Their scheme.
     pub scheme_code: String,
     first_enrolment_no: i64,
     last_enrolment_no: i64,
     event_no: i64,
-    content: String,
+    row: Row,
 }
 
 /// What an enrolment is now, where that is not what it was.
@@ -125,7 +126,8 @@ impl Roll {
         }
         let limit = i64::try_from(PAGES_AT_ONCE).unwrap_or(i64::MAX);
         let key = values![&self.agency, self.scheme.as_deref(), self.after, self.since, limit];
-        let pages: Vec<Page> = tx.fetch_all(PAGES, key).await?;
+        let rows = tx.fetch_rows(PAGES, key).await?;
+        let pages = rows.into_iter().map(Page::read).collect::<Result<Vec<_>, _>>()?;
         self.is_over = pages.len() < PAGES_AT_ONCE;
         let Some(last) = pages.last() else { return Ok(None) };
         self.after = last.first_enrolment_no;
@@ -157,10 +159,16 @@ impl Stretch {
     /// Its enrolments, in order.
     pub fn enrolled(&self) -> impl Iterator<Item = Result<Enrolled<'_>, StorageError>> {
         let (mut now, mut facts) = (self.now.as_slice(), self.facts.as_slice());
-        let lines = self.pages.iter().flat_map(|page| page.content.lines().map(move |line| (page, line)));
+        let lines = self.pages.iter().flat_map(|page| {
+            let (content, unreadable) = match page.content() {
+                Ok(content) => (content, None),
+                Err(error) => ("", Some(Err(error))),
+            };
+            lines_of(content).map(Ok).chain(unreadable).map(move |line| (page, line))
+        });
         let mut last = 0;
         lines.map(move |(page, line)| {
-            let line = RollLine::read(line).map_err(|e| page.wrong(&e))?;
+            let line = RollLine::read(line?).map_err(|e| page.wrong(&e))?;
             if line.no <= last || !(page.first_enrolment_no..=page.last_enrolment_no).contains(&line.no) {
                 return Err(page.wrong(&format_args!("第 {} 号待遇资格不应在此页", line.no)));
             }
@@ -179,6 +187,20 @@ impl Stretch {
 }
 
 impl Page {
+    fn read(row: Row) -> Result<Page, StorageError> {
+        Ok(Page {
+            scheme_code: row.text(0)?.to_string(),
+            first_enrolment_no: row.int(1)?,
+            last_enrolment_no: row.int(2)?,
+            event_no: row.int(3)?,
+            row,
+        })
+    }
+
+    fn content(&self) -> Result<&str, StorageError> {
+        self.row.text(4)
+    }
+
     fn wrong(&self, problem: &dyn std::fmt::Display) -> StorageError {
         StorageError::inconsistent("roll_page", self.first_enrolment_no, problem)
     }
@@ -319,8 +341,8 @@ pub(super) async fn each_of(
 ) -> Result<(), StorageError> {
     debug_assert!(numbers.is_sorted());
     while let Some(first) = numbers.first() {
-        let page: Option<Page> = tx.fetch_optional(PAGE_OF, values![agency, *first]).await?;
-        let Some(page) = page.filter(|page| page.last_enrolment_no >= *first) else {
+        let row = tx.fetch_rows(PAGE_OF, values![agency, *first]).await?.pop();
+        let Some(page) = row.map(Page::read).transpose()?.filter(|page| page.last_enrolment_no >= *first) else {
             numbers = &numbers[1..];
             continue;
         };
@@ -350,7 +372,7 @@ pub(super) async fn entered_by(
 ) -> Result<HashSet<i64>, StorageError> {
     let mut numbers = HashSet::new();
     let contents: Vec<(String,)> = tx.fetch_all(ENTERED_BY, values![agency, scheme, actor]).await?;
-    for line in contents.iter().flat_map(|(content,)| content.lines()) {
+    for line in contents.iter().flat_map(|(content,)| lines_of(content)) {
         numbers.insert(RollLine::read(line).map_err(|e| StorageError::inconsistent("roll_page", scheme, e))?.no);
     }
     Ok(numbers)
@@ -375,7 +397,7 @@ pub async fn each_indexed(tx: &mut Tx, agency: &str, mut take: impl FnMut(&str, 
         let pages: Vec<(i64, i64, i64, i64, String)> =
             tx.fetch_all(INDEX, values![agency, last.0, last.1, limit]).await?;
         for (import, page_no, first_key, last_key, content) in &pages {
-            for line in content.lines() {
+            for line in lines_of(content) {
                 let (number, enrolment_no) = indexed(line)?;
                 if !(*first_key..=*last_key).contains(&key(number)) {
                     let row = format!("{import}-{page_no}");
@@ -435,7 +457,7 @@ pub(super) async fn places(tx: &mut Tx, agency: &str, citizen_numbers: &[&str]) 
     let wanted: HashSet<&str> = citizen_numbers.iter().copied().collect();
     let mut places = Vec::new();
     for (scheme, content) in &pages {
-        for line in content.lines() {
+        for line in lines_of(content) {
             let (number, enrolment_no) = indexed(line)?;
             if wanted.contains(number) {
                 places.push(Place { citizen_number: number.to_string(), scheme: scheme.clone(), enrolment_no });
