@@ -9,14 +9,15 @@ use crate::domain::appropriation::{Appropriation, Draw, PostingKind, draw_in_ord
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::hold::HoldReason;
 use crate::domain::money::Money;
-use crate::domain::payment::{FrozenDigest, FrozenLine, FrozenLineError, Payee};
+use crate::domain::payment::{FrozenDigest, FrozenLine, Payee};
 use crate::domain::recovery::Entry;
 use crate::domain::run::{Run, RunState};
 use crate::domain::scheme::Scheme;
 use crate::failure::{Failure, Kind};
 use crate::office::Office;
 use crate::storage::appropriation::{self, PostingReason};
-use crate::storage::payment::{self, Pages};
+use crate::storage::error::StorageError;
+use crate::storage::payment::{self, Page, Pages};
 use crate::storage::{hold, recovery, run};
 
 /// What a decision did.
@@ -63,32 +64,36 @@ pub struct Frozen {
     pub digest: String,
 }
 
-/// Recomputes the digest of a run's frozen payments and checks count and sum with it. `look` sees every payment in
-/// line order while it is read: a run is never in memory whole. What it gathered counts only if this succeeds.
+/// Recomputes the digest of a run's frozen payments and checks count and sum with it: pages adjoin, and the last line
+/// tells where the run's money ends. `look` sees every page while it is read: a run is never in memory whole. What it
+/// gathered counts only if this succeeds.
+///
+/// What stands between the ends of a page was read when the run was submitted ([`read_whole`]), and is proven by the
+/// digest to be the same ever since.
 ///
 /// # Errors
 /// When rows, sum or digest differ from what the run says: someone changed frozen payments.
 pub async fn verify_frozen(
     step: &mut Step,
     run: &Run,
-    mut look: impl FnMut(&FrozenLine<'_>) -> Result<(), FrozenLineError>,
+    mut look: impl FnMut(&Page) -> Result<(), StorageError>,
 ) -> Result<Frozen, Failure> {
     let (mut seen, mut count, mut total) = (FrozenDigest::default(), 0_i64, Money::ZERO);
+    let mut adjoin = true;
     let bar = step.progress.begin("核对明细", usize::try_from(run.payments).ok(), "笔");
     let mut pages = Pages::of(&step.agency, run, payment::ALL_LINES);
     while let Some(page) = pages.next(&mut step.tx).await? {
         bar.advance(page.span());
-        for line in page.lines()? {
-            seen.line(&line);
-            count += 1;
-            total += line.amount;
-            look(&line).map_err(payment::unreadable)?;
-        }
+        let (first, last) = page.ends()?;
+        adjoin &= (first.line_no, first.offset) == (count + 1, total);
+        seen.lines(page.bytes()?);
+        (count, total) = (last.line_no, last.offset + last.amount);
+        look(&page)?;
     }
     let offsets = recovery::offsets_of_run(&mut step.tx, &step.agency, run).await?;
     let digest = seen.finish(&offsets);
     let offset: Money = offsets.iter().map(|o| o.amount).sum();
-    let sums_fit = count == run.payments && total == run.total && offset == run.offset;
+    let sums_fit = adjoin && count == run.payments && total == run.total && offset == run.offset;
     let fits = sums_fit && run.state.digest().is_none_or(|d| d == digest);
     if fits {
         return Ok(Frozen { offsets, digest });
@@ -107,6 +112,18 @@ pub async fn verify_frozen(
         ),
     )
     .hint("数据可能被程序以外的手段改动过，请停止支付并运行 fafang doctor"))
+}
+
+/// Reads every line of a page: whole, numbered without gaps, each beginning in the run's money where the one before ends.
+fn read_whole(page: &Page) -> Result<Vec<FrozenLine<'_>>, StorageError> {
+    let lines = page.lines()?;
+    for (line, next) in lines.iter().zip(lines.iter().skip(1).map(Some).chain([None])) {
+        line.has_payee().map_err(payment::unreadable)?;
+        if next.is_some_and(|next| (next.line_no, next.offset) != (line.line_no + 1, line.offset + line.amount)) {
+            return Err(page.wrong(format_args!("第 {} 笔之后不是紧接的一笔", line.line_no)));
+        }
+    }
+    Ok(lines)
 }
 
 /// True, with the run, when this person already did exactly this.
@@ -150,12 +167,14 @@ pub async fn submit(office: &Office, code: &str) -> Result<Decided, Failure> {
     first_come(&run, signed_by, "提交")?;
     let now = payment::changed_accounts(&mut step.tx, &step.agency, &run).await?;
     let mut moved: Vec<(i64, String)> = Vec::new();
-    let digest = verify_frozen(&mut step, &run, |line| {
-        let Some(account) = now.get(&line.enrolment_no) else { return Ok(()) };
-        let frozen = line.payee()?;
-        let now = (&*account.bank_code, account.number.as_str(), &*account.holder);
-        if (frozen.bank_code, frozen.account_number, frozen.account_holder) != now {
-            moved.push((line.line_no, frozen.name.to_string()));
+    let digest = verify_frozen(&mut step, &run, |page| {
+        for line in read_whole(page)? {
+            let Some(account) = now.get(&line.enrolment_no) else { continue };
+            let frozen = line.payee().map_err(payment::unreadable)?;
+            let now = (&*account.bank_code, account.number.as_str(), &*account.holder);
+            if (frozen.bank_code, frozen.account_number, frozen.account_holder) != now {
+                moved.push((line.line_no, frozen.name.to_string()));
+            }
         }
         Ok(())
     });
@@ -213,15 +232,19 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
     let from = run.state.clone();
     let run = run.approve(step.signature())?;
     let set = payment::accounts_set_by(&mut step.tx, &step.agency, &run, &step.actor.name).await?;
-    let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
+    let mut holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
+    holds.retain(|_, (_, opened)| is_held_since(&run, *opened));
     let (mut own, mut held) = (0, Vec::new());
-    let digest = verify_frozen(&mut step, &run, |line| {
-        own += usize::from(set.contains(&line.enrolment_no));
-        if !holds.is_empty() {
-            let payee = line.payee()?;
-            // Nobody was on hold when the run was prepared.
-            let hold = holds.get(&payee.beneficiary_no);
-            held.extend(hold.map(|(hold, _)| held_payment(line, &payee, hold.reason)));
+    let digest = verify_frozen(&mut step, &run, |page| {
+        // Whoever has nobody to look for looks at no line.
+        let lines = if set.is_empty() && holds.is_empty() { Vec::new() } else { page.lines()? };
+        for line in &lines {
+            own += usize::from(set.contains(&line.enrolment_no));
+            if !holds.is_empty() {
+                let payee = line.payee().map_err(payment::unreadable)?;
+                let hold = holds.get(&payee.beneficiary_no);
+                held.extend(hold.map(|(hold, _)| held_payment(line, &payee, hold.reason)));
+            }
         }
         Ok(())
     });
@@ -241,6 +264,12 @@ pub async fn approve(office: &Office, code: &str) -> Result<Decided, Failure> {
     let sources: Vec<_> = drawn.iter().map(|(d, m)| json!({ "document": d, "amount_fen": m.fen() })).collect();
     step.finish(code, json!({ "digest": digest, "reserved": sources, "held": held.len() })).await?;
     Ok(Decided { run, already: false, drawn, held })
+}
+
+/// True for a hold that was opened, by the event of this number, after the run was prepared: whoever was on hold then
+/// has no payment in it.
+pub(super) fn is_held_since(run: &Run, opened_event_no: i64) -> bool {
+    opened_event_no > run.prepared_event_no
 }
 
 fn held_payment(line: &FrozenLine<'_>, payee: &Payee<'_>, reason: HoldReason) -> HeldPayment {

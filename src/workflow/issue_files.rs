@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::NaiveDate;
 use serde_json::json;
 
-use super::decide_run::{Frozen, post_or_inconsistent, verify_frozen};
+use super::decide_run::{Frozen, is_held_since, post_or_inconsistent, verify_frozen};
 use super::offset;
 use super::pay_date;
 use super::step::Step;
@@ -22,7 +22,7 @@ use crate::domain::bank::{Bank, Layout, ReasonClass, Standard};
 use crate::domain::enrolment::Enrolment;
 use crate::domain::hold::Hold;
 use crate::domain::money::Money;
-use crate::domain::payment::{FrozenDigest, FrozenLine, FrozenLineError, OutcomeKind, Payment};
+use crate::domain::payment::{FrozenDigest, FrozenLine, FrozenLineError, OutcomeKind, Payee, Payment};
 use crate::domain::period::{Period, PeriodRange, date_number};
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
@@ -32,7 +32,8 @@ use crate::formats::bank::neutral::{FileHeader, PaymentRow, file_name, write_pay
 use crate::formats::bank::{iso20022, standard, treasury};
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
-use crate::storage::payment::{Lines, NewOutcome, Pages};
+use crate::storage::error::StorageError;
+use crate::storage::payment::{Lines, NewOutcome, Pages, unreadable};
 use crate::storage::payment_file::PaymentFile;
 use crate::storage::{appropriation, cover, enrolment, hold, kept_file, month_sum, payment, payment_file, run};
 
@@ -175,30 +176,45 @@ struct Stretch {
     lines: Lines,
 }
 
-/// Reads the frozen payments once: are they unchanged, which are doubtful, which lines has each bank.
+/// Looks whether the frozen payments are unchanged, which are doubtful, and which lines each bank has. Lines go bank by
+/// bank: where a page begins and ends with one bank, nothing between is looked at unless somebody is looked for
+/// ([`write_file`] refuses a line of another bank).
 async fn look_again(office: &Office, step: &mut Step, run: &Run) -> Result<(Frozen, Doubtful, Vec<Stretch>), Failure> {
     let (scheme, version) = office.scheme(&mut step.tx, &run.scheme_code).await?;
     let holds = hold::open_by_person(&mut step.tx, &step.agency).await?;
+    let held: HashSet<i64> =
+        holds.iter().filter(|(_, (_, opened))| is_held_since(run, *opened)).map(|(person, _)| *person).collect();
     // Another version of the scheme may have changed anyone's claim.
     let since = if version == run.scheme_version { run.prepared_event_no } else { 0 };
     let changed = enrolment::changed_since(&mut step.tx, &step.agency, &run.scheme_code, since).await?;
     let numbers: HashSet<i64> = changed.iter().map(|person| person.no).collect();
     let (mut payments, mut stretches) = (Vec::new(), Vec::<Stretch>::new());
-    let frozen = verify_frozen(step, run, |line| {
-        let payee = line.payee()?;
-        if numbers.contains(&line.enrolment_no) || holds.contains_key(&payee.beneficiary_no) {
-            payments.push(line.payment()?);
-        }
-        match stretches.last_mut() {
-            Some(last) if last.bank_code == payee.bank_code => last.lines.1 = line.line_no,
-            _ => {
-                stretches.push(Stretch { bank_code: payee.bank_code.to_string(), lines: (line.line_no, line.line_no) });
+    let frozen = verify_frozen(step, run, |page| {
+        let (first, last) = page.ends()?;
+        let of_one_bank = bank_of(&first)? == bank_of(&last)?;
+        let lines =
+            if of_one_bank && held.is_empty() && numbers.is_empty() { vec![first, last] } else { page.lines()? };
+        for line in &lines {
+            let payee = line.payee().map_err(unreadable)?;
+            if numbers.contains(&line.enrolment_no) || held.contains(&payee.beneficiary_no) {
+                payments.push(line.payment().map_err(unreadable)?);
+            }
+            match stretches.last_mut() {
+                Some(last) if last.bank_code == payee.bank_code => last.lines.1 = line.line_no,
+                _ => {
+                    let (bank_code, lines) = (payee.bank_code.to_string(), (line.line_no, line.line_no));
+                    stretches.push(Stretch { bank_code, lines });
+                }
             }
         }
         Ok(())
     });
     let frozen = frozen.await?;
     Ok((frozen, Doubtful { scheme, holds, changed, payments }, stretches))
+}
+
+fn bank_of<'a>(line: &FrozenLine<'a>) -> Result<&'a str, StorageError> {
+    Ok(line.payee().map_err(unreadable)?.bank_code)
 }
 
 /// A payment that must not be sent any more, and why.
@@ -513,10 +529,14 @@ async fn write_file(
             if !(lines.0..=lines.1).contains(&line.line_no) || left_out.contains(&line.line_no) {
                 continue;
             }
+            let payee = line.payee().map_err(unreadable)?;
+            if payee.bank_code != bank.code {
+                Err(page.wrong(format_args!("第 {} 笔不在本银行的各笔之间", line.line_no)))?;
+            }
             sums.send(&line, file_no)?;
             sent.line(&line);
             total += line.amount;
-            rows.push(payment_row(&stem, &remark, &line).map_err(payment::unreadable)?);
+            rows.push(row_of(&stem, &remark, &line, &payee));
         }
     }
     let header = FileHeader {
@@ -573,8 +593,11 @@ pub(super) fn payment_row<'a>(
     remark: &'a str,
     line: &FrozenLine<'a>,
 ) -> Result<PaymentRow<Cow<'a, str>>, FrozenLineError> {
-    let payee = line.payee()?;
-    Ok(PaymentRow {
+    Ok(row_of(stem, remark, line, &line.payee()?))
+}
+
+fn row_of<'a>(stem: &str, remark: &'a str, line: &FrozenLine<'a>, payee: &Payee<'a>) -> PaymentRow<Cow<'a, str>> {
+    PaymentRow {
         line_no: line.line_no,
         account: payee.account_number.into(),
         holder: payee.account_holder.into(),
@@ -582,7 +605,7 @@ pub(super) fn payment_row<'a>(
         citizen_number: payee.citizen_number.into(),
         remark: remark.into(),
         payment_ref: format!("{stem}{}", line.line_no).into(),
-    })
+    }
 }
 
 pub(super) fn remark(periods: PeriodRange) -> String {

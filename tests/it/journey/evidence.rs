@@ -69,6 +69,24 @@ async fn a_payment_changed_after_submit_stops_every_later_step() {
 }
 
 #[tokio::test]
+async fn payments_changed_between_preparation_and_submission_are_not_submitted() {
+    on_both_engines(async |office| {
+        office.import(&office.neighbours(3)).await;
+        let run = office.prepare("2026-01").await.run;
+        let maker = office.as_maker();
+        // Each begins where the one before ends; the last ends where the run does.
+        for (line_no, code) in [(1, "INCONSISTENT"), (2, "INCONSISTENT"), (3, "RUN_TAMPERED")] {
+            office.alter_payment(line_no, |p| p.amount = Money(12_100)).await;
+            refused(office.changes_nothing(submit(&maker, &run.code)).await, code);
+            office.alter_payment(line_no, |p| p.amount = Money(12_000)).await;
+        }
+        submit(&maker, &run.code).await.unwrap();
+        office.doctor().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_account_changed_before_submit_stops_it_and_after_submit_changes_no_byte() {
     on_both_engines(async |office| {
         let people = office.neighbours(5);
