@@ -1,6 +1,7 @@
 //! What differs between a run and the one before it: who is new, gone, changed, and why.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -8,12 +9,14 @@ use super::payment_sheet::trace;
 use crate::calculation::claim::claim;
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::money::Money;
-use crate::domain::payment::{Cover, Payment};
+use crate::domain::payment::{Cover, FrozenLine, Payment};
 use crate::domain::run::{Run, RunState};
 use crate::failure::Failure;
 use crate::office::Office;
+use crate::progress::Bar;
 use crate::storage::engine::Tx;
-use crate::storage::payment::{self, Pages, unreadable};
+use crate::storage::error::StorageError;
+use crate::storage::payment::{self, Page, Pages, unreadable};
 use crate::storage::{enrolment, hold, run};
 
 /// The difference of a run to the last run of its scheme.
@@ -66,46 +69,135 @@ pub async fn run_difference(tx: &mut Tx, office: &Office, this: &Run) -> Result<
         changed: Vec::new(),
         same: 0,
     };
-    // Most people are the same in both runs: of them only the amounts are looked at, of all others the whole payments.
-    let mut then: Vec<(i64, Money)> = Vec::with_capacity(usize::try_from(last.payments).unwrap_or_default());
     let bar = office.progress.begin("与上一批次比较", usize::try_from(last.payments + this.payments).ok(), "笔");
-    let mut pages = Pages::of(agency, &last, payment::ALL_LINES);
-    while let Some(page) = pages.next(tx).await? {
-        bar.advance(page.span());
-        then.extend(page.lines()?.iter().map(|line| (line.enrolment_no, line.amount)));
-    }
-    then.sort_by_key(|(enrolment_no, _)| *enrolment_no);
-    let mut is_paid_again = vec![false; then.len()];
-    let mut at = 0;
-    let mut pages = Pages::of(agency, this, payment::ALL_LINES);
-    let mut others = BTreeMap::new();
-    while let Some(page) = pages.next(tx).await? {
-        bar.advance(page.span());
-        for line in page.lines()? {
-            // Enrolments ascend as long as the bank is the same.
-            if at > 0 && then[at - 1].0 >= line.enrolment_no {
-                at = 0;
+    let mut banks = Banks::default();
+    let (mut now, mut then) = (Walk::of(agency, this), Walk::of(agency, &last));
+    let (mut others, mut gone_payments) = (BTreeMap::new(), BTreeMap::new());
+    while !(now.is_over && then.is_over) {
+        while let Some(order) = now.beside(&then, &banks) {
+            match (order, now.amount(), then.amount()) {
+                (Ordering::Equal, is, was) if is == was => difference.same += 1,
+                (Ordering::Equal, _, was) => now.want(was),
+                (Ordering::Less, ..) => now.want(None),
+                (Ordering::Greater, ..) => then.want(None),
             }
-            at += then[at..].iter().take_while(|(enrolment_no, _)| *enrolment_no < line.enrolment_no).count();
-            let was =
-                then.get(at).filter(|(enrolment_no, _)| *enrolment_no == line.enrolment_no).map(|(_, amount)| *amount);
-            if was.is_some() {
-                is_paid_again[at] = true;
-            }
-            if was == Some(line.amount) {
-                difference.same += 1;
-            } else {
-                others.insert(line.enrolment_no, (was, line.payment().map_err(unreadable)?));
-            }
+            now.at += usize::from(order.is_le());
+            then.at += usize::from(order.is_ge());
+        }
+        for (was, payment) in now.turn(tx, &mut banks, &bar).await? {
+            others.insert(payment.enrolment_no, (was, payment));
+        }
+        for (_, payment) in then.turn(tx, &mut banks, &bar).await? {
+            gone_payments.insert(payment.enrolment_no, payment);
         }
     }
+    // Who is paid at another bank now stands at another place.
+    gone_payments.retain(|no, then| {
+        let Some((was, now)) = others.get_mut(no) else { return true };
+        *was = Some(then.amount);
+        if now.amount == then.amount {
+            difference.same += 1;
+            others.remove(no);
+        }
+        false
+    });
     for (was, p) in others.into_values() {
         let differ = if was.is_some() { &mut difference.changed } else { &mut difference.new };
         differ.push(entry(&p, was.unwrap_or_default(), p.amount, months_reason(this, &p.covers)));
     }
-    let gone_numbers = then.iter().zip(is_paid_again).filter(|(_, is_paid)| !is_paid).map(|((no, _), _)| *no);
-    difference.gone = gone(tx, office, this, &last, &gone_numbers.collect()).await?;
+    difference.gone = gone(tx, office, this, gone_payments).await?;
     Ok(difference)
+}
+
+/// Codes of banks that were met.
+#[derive(Default)]
+struct Banks(Vec<String>);
+
+impl Banks {
+    /// The place of a code.
+    fn place(&mut self, code: &str) -> usize {
+        self.0.iter().position(|own| own == code).unwrap_or_else(|| {
+            self.0.push(code.to_string());
+            self.0.len() - 1
+        })
+    }
+}
+
+/// The payments of a run, bank by bank and in the order of the roll. Most people are the same in both runs: of them only
+/// the amounts are looked at, of all others the whole payments.
+struct Walk {
+    pages: Pages,
+    page: Option<Page>,
+    /// Place of the bank, enrolment and amount of the payments of the page.
+    payments: Vec<(usize, i64, Money)>,
+    at: usize,
+    /// Payments of the page that are wanted whole, with what was paid before.
+    wanted: Vec<(usize, Option<Money>)>,
+    is_over: bool,
+}
+
+impl Walk {
+    fn of(agency: &str, run: &Run) -> Walk {
+        let pages = Pages::of(agency, run, payment::ALL_LINES);
+        Walk { pages, page: None, payments: Vec::new(), at: 0, wanted: Vec::new(), is_over: false }
+    }
+
+    /// How its payment stands to that of another walk; none when a page must be turned first.
+    fn beside(&self, other: &Walk, banks: &Banks) -> Option<Ordering> {
+        match (self.payments.get(self.at), other.payments.get(other.at)) {
+            (Some((bank, no, _)), Some((other_bank, other_no, _))) if bank == other_bank => Some(no.cmp(other_no)),
+            (Some((bank, ..)), Some((other_bank, ..))) => Some(banks.0[*bank].cmp(&banks.0[*other_bank])),
+            (Some(_), None) if other.is_over => Some(Ordering::Less),
+            (None, Some(_)) if self.is_over => Some(Ordering::Greater),
+            _ => None,
+        }
+    }
+
+    fn amount(&self) -> Option<Money> {
+        self.payments.get(self.at).map(|(.., amount)| *amount)
+    }
+
+    fn want(&mut self, was: Option<Money>) {
+        self.wanted.push((self.at, was));
+    }
+
+    /// Goes to the next page when this one is over; the payments of this one that are wanted whole.
+    async fn turn(
+        &mut self,
+        tx: &mut Tx,
+        banks: &mut Banks,
+        bar: &Bar,
+    ) -> Result<Vec<(Option<Money>, Payment)>, StorageError> {
+        let mut whole = Vec::with_capacity(self.wanted.len());
+        if self.at < self.payments.len() || self.is_over {
+            return Ok(whole);
+        }
+        if let Some(page) = self.page.take().filter(|_| !self.wanted.is_empty()) {
+            let lines = page.lines()?;
+            for (at, was) in self.wanted.drain(..) {
+                whole.push((was, lines[at].payment().map_err(unreadable)?));
+            }
+        }
+        self.payments.clear();
+        self.at = 0;
+        self.page = self.pages.next(tx).await?;
+        let Some(page) = &self.page else {
+            self.is_over = true;
+            return Ok(whole);
+        };
+        bar.advance(page.span());
+        let lines = page.lines()?;
+        let (first, last) = page.ends()?;
+        let mut bank = |line: &FrozenLine<'_>| -> Result<usize, StorageError> {
+            Ok(banks.place(line.payee().map_err(unreadable)?.bank_code))
+        };
+        let (first, last) = (bank(&first)?, bank(&last)?);
+        for line in &lines {
+            let bank = if first == last { first } else { bank(line)? };
+            self.payments.push((bank, line.enrolment_no, line.amount));
+        }
+        Ok(whole)
+    }
 }
 
 /// Who was paid by the last run and is not by this one, with the reason.
@@ -113,32 +205,28 @@ async fn gone(
     tx: &mut Tx,
     office: &Office,
     this: &Run,
-    last: &Run,
-    numbers: &BTreeSet<i64>,
+    payments: BTreeMap<i64, Payment>,
 ) -> Result<Vec<Entry>, Failure> {
-    if numbers.is_empty() {
+    if payments.is_empty() {
         return Ok(Vec::new());
     }
     let agency = office.agency_code.as_str();
     let scheme = office.scheme_of(tx, this).await?;
-    let (enrolments, _) = enrolment::some_since(tx, agency, &this.scheme_code, numbers, i64::MAX).await?;
+    let numbers = payments.keys().copied().collect();
+    let (enrolments, _) = enrolment::some_since(tx, agency, &this.scheme_code, &numbers, i64::MAX).await?;
     let holds = hold::open_by_person(tx, agency).await?;
-    let mut pages = Pages::of(agency, last, payment::ALL_LINES);
-    let mut gone = BTreeMap::new();
-    while let Some(page) = pages.next(tx).await? {
-        for line in page.lines()?.iter().filter(|line| numbers.contains(&line.enrolment_no)) {
-            let p = line.payment().map_err(unreadable)?;
-            let person = enrolments.binary_search_by_key(&p.enrolment_no, |e| e.no).ok().map(|at| &enrolments[at]);
-            let claim = person.map(|e| claim(&scheme, &e.entitlement, this.periods.last));
-            let reason = match (holds.get(&p.beneficiary_no), claim) {
-                (_, Some(claim)) if !claim.reason().is_empty() => claim.reason(),
-                (Some((hold, _)), _) => format!("暂停支付: {}（{}）", hold.reason.title(), hold.note),
-                _ => "所属期已由其他批次覆盖".to_string(),
-            };
-            gone.insert(p.enrolment_no, entry(&p, p.amount, Money::ZERO, reason));
-        }
+    let mut gone = Vec::with_capacity(payments.len());
+    for p in payments.into_values() {
+        let person = enrolments.binary_search_by_key(&p.enrolment_no, |e| e.no).ok().map(|at| &enrolments[at]);
+        let claim = person.map(|e| claim(&scheme, &e.entitlement, this.periods.last));
+        let reason = match (holds.get(&p.beneficiary_no), claim) {
+            (_, Some(claim)) if !claim.reason().is_empty() => claim.reason(),
+            (Some((hold, _)), _) => format!("暂停支付: {}（{}）", hold.reason.title(), hold.note),
+            _ => "所属期已由其他批次覆盖".to_string(),
+        };
+        gone.push(entry(&p, p.amount, Money::ZERO, reason));
     }
-    Ok(gone.into_values().collect())
+    Ok(gone)
 }
 
 fn months_reason(run: &Run, covers: &[Cover]) -> String {

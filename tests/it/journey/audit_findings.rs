@@ -2,6 +2,8 @@
 //! were not published and personal data that were stand in `publicity`, the ledger of offsets in
 //! `recovery`.
 
+use std::collections::BTreeMap;
+
 use fafang::domain::citizen_number::check_character;
 use fafang::domain::comparison::ComparisonKind;
 use fafang::domain::credit::Credits;
@@ -239,6 +241,56 @@ async fn an_eligible_person_left_out_and_an_ineligible_one_paid_differ_from_last
         assert_eq!((&difference.new[0].name, &difference.gone[0].name), (&people[2].name, &people[1].name));
         assert!(difference.gone[0].reason.contains("不再符合条件"), "{}", difference.gone[0].reason);
         office.doctor().await;
+    })
+    .await;
+}
+
+/// Several pages of several banks: who moved to another bank is no other person.
+#[tokio::test]
+async fn whoever_differs_from_last_month_is_found_over_pages_and_banks() {
+    on_both_engines(async |office| {
+        let people = office.people(1_240);
+        office.import(&people[..1_200]).await;
+        let bank = office.good_bank().with_answer(&people[0].account, Forced::Reject("3018".into()));
+        office.go_to("2026-01-15");
+        let january = office.pay("2026-01", &bank).await.run;
+        office.go_to("2026-02-10");
+        let new: Vec<Row> = people[1_200..1_230].iter().map(|row| row.clone().from("2026-01")).collect();
+        office.import(&new).await;
+        for gone in [1, 600, 1_199] {
+            let on = day("2026-01-20");
+            stop(&office.as_maker(), by_number(&people, gone), StopReason::Ineligible, on, "复查").await.unwrap();
+        }
+        let mut moved = 0;
+        for (who, to) in [0, 5, 700, 900, 1_100].into_iter().zip(&people[1_230..]) {
+            moved += usize::from(people[who].bank != to.bank);
+            let new = NewAccount { number: &to.account, bank: Some(&to.bank), holder: None, relation: "" };
+            change_account(&office.as_maker(), by_number(&people, who), new, "换卡").await.unwrap();
+        }
+        assert!(moved > 1, "they move to other banks");
+        let run = office.prepare("2026-02").await.run;
+        let reader = office.as_maker();
+        let difference = run_difference(&mut reader.read().await.unwrap(), &reader, &run).await.unwrap();
+        let amounts = async |run| -> BTreeMap<String, Money> {
+            let payments = office.payments(run).await;
+            payments.into_iter().map(|p| (p.name + &p.citizen_number, p.amount)).collect()
+        };
+        let (then, now) = (amounts(&january).await, amounts(&run).await);
+        let count =
+            |of: &BTreeMap<String, Money>, differs: fn(Option<&Money>, &Money) -> bool, other: &BTreeMap<_, _>| {
+                of.iter().filter(|(who, amount)| differs(other.get(*who), amount)).count()
+            };
+        let told = (difference.new.len(), difference.gone.len(), difference.changed.len(), difference.same);
+        let is_other = |was: Option<&Money>, is: &Money| was.is_some_and(|was| was != is);
+        let plain = (
+            count(&now, |was, _| was.is_none(), &then),
+            count(&then, |is, _| is.is_none(), &now),
+            count(&now, is_other, &then),
+            count(&now, |was, is| was == Some(is), &then),
+        );
+        assert_eq!(told, plain);
+        assert_eq!(told, (30, 3, 1, 1_196));
+        assert_eq!((difference.changed[0].was_fen, difference.changed[0].now_fen), (Money(12_000), Money(24_000)));
     })
     .await;
 }
