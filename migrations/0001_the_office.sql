@@ -53,15 +53,25 @@ CREATE TABLE actor (
     PRIMARY KEY (agency_code, name)
 );
 
--- Files as they came or went, byte for byte.
+-- Files as they came or went, byte for byte: the first 256 KiB here, what is beyond them in pieces.
 CREATE TABLE kept_file (
     agency_code TEXT NOT NULL,
-    digest TEXT NOT NULL, -- SHA-256
+    digest TEXT NOT NULL, -- SHA-256 of the whole file
     name TEXT NOT NULL,
-    byte_count BIGINT NOT NULL,
+    byte_count BIGINT NOT NULL, -- of the whole file
     content BYTEA NOT NULL,
     event_no BIGINT NOT NULL, -- audit event that kept it
     PRIMARY KEY (agency_code, digest)
+);
+
+-- What follows of a longer file, 256 KiB a row, so that neither we nor the database ever hold it twice.
+CREATE TABLE kept_piece (
+    agency_code TEXT NOT NULL,
+    digest TEXT NOT NULL, -- kept_file
+    piece_no BIGINT NOT NULL CHECK (piece_no > 1), -- 2, 3 …; the first piece stands with the file
+    content BYTEA NOT NULL,
+    PRIMARY KEY (agency_code, digest, piece_no),
+    FOREIGN KEY (agency_code, digest) REFERENCES kept_file (agency_code, digest)
 );
 
 -- Versions of scheme files. A run keeps the version it was worked out with.

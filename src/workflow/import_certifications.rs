@@ -79,7 +79,7 @@ pub async fn import_certifications(
     if fresh.is_empty() {
         return Ok(certified);
     }
-    let digest = kept_file::keep(&mut step.tx, &step.agency, file_name, bytes.to_vec(), step.event_no).await?;
+    let digest = kept_file::keep(&mut step.tx, &step.agency, file_name, bytes, step.event_no).await?;
     let detail = json!({ "file": file_name, "digest": digest, "rows": rows, "entered": entered });
     if scheme.second_person.changes {
         let changes = fresh.iter().map(|(row, _)| change(scheme_code, file_name, row)).collect();

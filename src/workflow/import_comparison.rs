@@ -98,7 +98,7 @@ pub async fn import_comparison(office: &Office, input: ImportComparison<'_>) -> 
             .with_findings(list.findings));
     }
     let (on, event_no, by) = (step.on, step.event_no, step.actor.name.clone());
-    kept_file::keep(&mut step.tx, &step.agency, file_name, bytes.to_vec(), event_no).await?;
+    kept_file::keep(&mut step.tx, &step.agency, file_name, bytes, event_no).await?;
     let new = NewList { kind, source, file_name, digest: &digest, rows: list.data_rows };
     let list_no = comparison::insert(&mut step.tx, &step.agency, new, &list.rows, &by, on, event_no).await?;
     let (hits, nothing_new) = compare(&mut step, Some(list_no), None).await?;

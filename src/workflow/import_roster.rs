@@ -154,8 +154,7 @@ pub async fn import_roster(office: &Office, input: ImportRoster<'_>) -> Result<I
     if input.dry_run {
         return Ok(imported);
     }
-    let bytes = input.bytes.to_vec();
-    kept_file::keep_under(&mut step.tx, &step.agency, &digest, input.file_name, bytes, step.event_no).await?;
+    kept_file::keep_under(&mut step.tx, &step.agency, &digest, input.file_name, input.bytes, step.event_no).await?;
     let differs = imported.new + imported.changed > 0;
     // The first roster differs from nothing: what it brings is seen by the reviewer of the first run.
     if scheme.second_person.rosters && differs && !read.in_force.is_empty() {
@@ -415,7 +414,7 @@ async fn store(
     let mut rejects_digest = None;
     if let Some(rejects) = &imported.rejects {
         let name = format!("{file_name} 退回");
-        let kept = kept_file::keep(&mut step.tx, &step.agency, &name, rejects.clone(), step.event_no).await?;
+        let kept = kept_file::keep(&mut step.tx, &step.agency, &name, rejects, step.event_no).await?;
         rejects_digest = Some(kept);
     }
     let digests = (digest, rejects_digest.as_deref());

@@ -463,7 +463,7 @@ async fn write_files<T>(
                 .hint("几家银行用同一布局时，请在布局的 file.name 里加上 {bank}；没有写出任何文件"));
         }
         let handed = hand_over(&file.name, &bytes)?;
-        kept_file::keep_under(&mut step.tx, &step.agency, &file.digest, &file.name, bytes, step.event_no).await?;
+        kept_file::keep_under(&mut step.tx, &step.agency, &file.digest, &file.name, &bytes, step.event_no).await?;
         payment_file::insert(&mut step.tx, &step.agency, &file, step.event_no).await?;
         files.push(IssuedFile { file, bytes: handed });
         bar.advance(sheet.rows);

@@ -190,7 +190,7 @@ async fn write_anew(
     (header.pay_date, header.rows, header.total) = (date, rows.len(), total);
     let basis = voucher_basis::of_lines(&mut step.tx, &step.agency, run, layout, lines).await?;
     let (name, bytes) = written(run, bank, layout, basis.as_ref(), &header, &rows)?;
-    let digest = kept_file::keep(&mut step.tx, &step.agency, &name, bytes, step.event_no).await?;
+    let digest = kept_file::keep(&mut step.tx, &step.agency, &name, &bytes, step.event_no).await?;
     let anew = PaymentFile {
         pay_date: date_number(date),
         name,

@@ -670,7 +670,7 @@ async fn store(
     result: Effect,
 ) -> Result<Taken, Failure> {
     let (on, event_no, by) = (step.on, step.event_no, step.actor.name.clone());
-    kept_file::keep_under(&mut step.tx, &step.agency, &digest, name, bytes, event_no).await?;
+    kept_file::keep_under(&mut step.tx, &step.agency, &digest, name, &bytes, event_no).await?;
     let code = if kind == AnswerKind::Return { "return" } else { "late_return" };
     let new = NewReturn { kind: code, name, digest: &digest, rows: i64::try_from(rows).unwrap_or(i64::MAX) };
     let return_no = payment_file::insert_return(&mut step.tx, &step.agency, file, &new, &by, on, event_no).await?;

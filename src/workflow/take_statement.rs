@@ -333,7 +333,7 @@ impl<'a> Accounts<'a> {
             .collect();
         let Step { tx, agency, actor, on, event_no, .. } = step;
         if self.kept.insert(file.digest.clone()) {
-            kept_file::keep_under(tx, agency, &file.digest, &file.name, file.bytes.clone(), *event_no).await?;
+            kept_file::keep_under(tx, agency, &file.digest, &file.name, &file.bytes, *event_no).await?;
         }
         let origin = Origin {
             bank_code: &bank_code,

@@ -6,7 +6,7 @@ use std::fs;
 
 use fafang::storage::all_statements;
 use fafang::storage::engine::{Database, Value};
-use fafang::storage::whole_office;
+use fafang::storage::{kept_file, whole_office};
 use fafang::values;
 
 use crate::support::{Engine, TestDatabase, schema};
@@ -90,7 +90,10 @@ async fn columns_are_bigint_text_or_bytes_and_nothing_has_a_life_of_its_own() {
     on_both(async |home| {
         for column in schema::columns(&home.database).await {
             assert!(["BIGINT", "TEXT", "BYTEA"].contains(&column.kind.as_str()), "{column:?}");
-            assert!(column.kind != "BYTEA" || column.table == "kept_file", "{column:?}");
+            assert!(
+                column.kind != "BYTEA" || ["kept_file", "kept_piece"].contains(&column.table.as_str()),
+                "{column:?}"
+            );
             assert_eq!(column.default, "", "{column:?}");
             assert!(column.name != "agency_code" || (column.kind == "TEXT" && !column.is_nullable), "{column:?}");
             let is_money = column.name.ends_with("_fen");
@@ -283,6 +286,13 @@ async fn fill(database: &Database) {
         };
         let files = ["agency_code", "digest", "name", "byte_count", "content", "event_no"];
         tx.insert_rows("kept_file", &files, (1..=600).map(file)).await.unwrap();
+        let piece = |no: i64| {
+            let mut row = values![agency, format!("{:x}", no % 10 + 1), no];
+            row.push(Value::Bytes(content(no)));
+            row
+        };
+        let pieces = ["agency_code", "digest", "piece_no", "content"];
+        tx.insert_rows("kept_piece", &pieces, (2..=40).map(piece)).await.unwrap();
         let list = |no: i64| values![agency, no, "death", "", "名单.csv", format!("{no:x}"), 1, "甲", 20_260_101, 1];
         tx.insert_rows("comparison_list", &lists, (1..=3).map(list)).await.unwrap();
         let entry =
@@ -302,6 +312,48 @@ async fn places() -> Vec<TestDatabase> {
     }
     places.extend(TestDatabase::create_in_chinese().await);
     places
+}
+
+#[tokio::test]
+async fn a_long_file_is_kept_in_pieces_and_every_byte_of_it_counts() {
+    const PIECE: usize = 256 << 10;
+    let bytes = |count: usize| (0..count).map(|at| (at % 251).to_le_bytes()[0]).collect::<Vec<u8>>();
+    on_both(async |home| {
+        // Around the bounds of a piece, and longer than what is read at once.
+        for count in [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 16 * PIECE, 17 * PIECE, 40 * PIECE + 5] {
+            let mut tx = home.database.write().await.unwrap();
+            let bytes = bytes(count);
+            let digest = kept_file::keep(&mut tx, "652827", "长文件", &bytes, 1).await.unwrap();
+            assert_eq!(kept_file::keep(&mut tx, "652827", "再来一次", &bytes, 2).await.unwrap(), digest);
+            let held = kept_file::content(&mut tx, "652827", &digest).await.unwrap();
+            assert!(held == bytes, "{count}");
+            let [kept] = &*kept_file::all(&mut tx, "652827").await.unwrap() else { panic!("{count}") };
+            assert_eq!(*kept, (digest.clone(), "长文件".to_string(), i64::try_from(count).unwrap()));
+            kept_file::verify(&mut tx, "652827", kept).await.unwrap();
+            assert!(kept_file::content(&mut tx, "652828", &digest).await.is_err(), "another office has no such file");
+            // Dropped: nothing of it is kept.
+        }
+        for forgery in [
+            "DELETE FROM kept_piece WHERE piece_no = 2",
+            "DELETE FROM kept_piece WHERE piece_no = 41",
+            "DELETE FROM kept_piece",
+            "UPDATE kept_piece SET piece_no = 100 WHERE piece_no = 3",
+            "UPDATE kept_piece SET content = (SELECT k.content FROM kept_file AS k) WHERE piece_no = 41",
+            "UPDATE kept_file SET content = (SELECT k.content FROM kept_piece AS k WHERE k.piece_no = 41)",
+            "UPDATE kept_file SET byte_count = byte_count + 1",
+            "UPDATE kept_file SET byte_count = 3",
+            "INSERT INTO kept_piece (agency_code, digest, piece_no, content) \
+             SELECT agency_code, digest, 42, content FROM kept_piece WHERE piece_no = 41",
+        ] {
+            let mut tx = home.database.write().await.unwrap();
+            let digest = kept_file::keep(&mut tx, "652827", "长文件", &bytes(40 * PIECE + 5), 1).await.unwrap();
+            let kept = kept_file::all(&mut tx, "652827").await.unwrap().remove(0);
+            assert!(tx.execute(forgery, vec![]).await.unwrap() > 0, "{forgery}");
+            assert!(kept_file::content(&mut tx, "652827", &digest).await.is_err(), "{forgery}");
+            assert!(kept_file::verify(&mut tx, "652827", &kept).await.is_err(), "{forgery}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -343,6 +395,7 @@ async fn a_survey_sees_every_change() {
                 "kept_file",
                 "UPDATE kept_file SET content = (SELECT k.content FROM kept_file AS k WHERE k.agency_code = '652828' AND k.digest = '10') WHERE digest = 'ff'",
             ),
+            ("kept_piece", "UPDATE kept_piece SET piece_no = 100 WHERE agency_code = '652828' AND piece_no = 9"),
             (
                 "comparison_entry",
                 "UPDATE comparison_entry SET name = '甲\t\\n' WHERE agency_code = '652828' AND row_no = 30000",
