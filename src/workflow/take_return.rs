@@ -183,12 +183,14 @@ async fn take_file(
         None => laid_answer::understand(office, step, kind, (&name, &bytes, &digest), answers.as_deref()).await?,
         standard => standard,
     };
-    let text;
+    let unbelievable = |e: ReadError| Failure::input(e.code(), format!("{name}: {e}"));
+    let text = if laid.is_none() { answer_text(&bytes).map_err(unbelievable)? } else { String::new() };
+    // Kept before anything is made of it, so that it need not be held: where one file is refused, nothing of the step stays.
+    kept_file::keep_under(&mut step.tx, &step.agency, &digest, &name, &bytes, step.event_no).await?;
+    drop(bytes);
     let (answer, file, run) = if let Some(laid) = &laid {
         (laid_answer::view(&laid.answer), laid.file.clone(), laid.run.clone())
     } else {
-        let unbelievable = |e: ReadError| Failure::input(e.code(), format!("{name}: {e}"));
-        text = answer_text(&bytes).map_err(unbelievable)?;
         let answer = parse_answer(&text).map_err(unbelievable)?;
         let file = find_file(step, kind, &name, &answer).await?;
         laid_answer::is_the_named(&name, &file, answers.as_deref())?;
@@ -253,7 +255,7 @@ async fn take_file(
     if kind == AnswerKind::Return {
         result.notices.extend(refused_whole(&run, &file, &result));
     }
-    store(step, &run, &file, kind, (&name, bytes, digest), count, result).await
+    store(step, &run, &file, kind, (&name, digest), count, result).await
 }
 
 /// What a clerk does when the bank has refused a file whole for a reason that is no person's: nobody is on hold, the money
@@ -665,12 +667,11 @@ async fn store(
     run: &Run,
     file: &PaymentFile,
     kind: AnswerKind,
-    (name, bytes, digest): (&str, Vec<u8>, String),
+    (name, digest): (&str, String),
     rows: usize,
     result: Effect,
 ) -> Result<Taken, Failure> {
     let (on, event_no, by) = (step.on, step.event_no, step.actor.name.clone());
-    kept_file::keep_under(&mut step.tx, &step.agency, &digest, name, &bytes, event_no).await?;
     let code = if kind == AnswerKind::Return { "return" } else { "late_return" };
     let new = NewReturn { kind: code, name, digest: &digest, rows: i64::try_from(rows).unwrap_or(i64::MAX) };
     let return_no = payment_file::insert_return(&mut step.tx, &step.agency, file, &new, &by, on, event_no).await?;
