@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::list::{Common, IGNORED_TITLES, ListReader, NAME_TITLES, NUMBER_TITLES, ReadList, Seen, Titles};
+use super::list::{Common, IGNORED_TITLES, ListColumn, ListReader, NAME_TITLES, NUMBER_TITLES, ReadList, Seen, Titles};
 use super::table::{Header, Row, Table};
 use crate::domain::citizen_number::CitizenNumber;
 use crate::domain::finding::Severity;
@@ -37,6 +37,12 @@ enum Column {
     Clerk,
     Note,
     Ignored,
+}
+
+impl ListColumn for Column {
+    fn number(self) -> usize {
+        self as usize
+    }
 }
 
 const TITLES: &Titles<Column> = &[

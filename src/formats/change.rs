@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 
 use super::charset::Charset;
-use super::list::{Common, IGNORED_TITLES, ListReader, NAME_TITLES, NUMBER_TITLES, Titles, quoted};
+use super::list::{Common, IGNORED_TITLES, ListColumn, ListReader, NAME_TITLES, NUMBER_TITLES, Titles, quoted};
 use super::table::{Header, Row, read_table};
 use crate::domain::change::{Change, What};
 use crate::domain::enrolment::{StopReason, SuspensionCause};
@@ -43,6 +43,12 @@ enum Column {
     Event,
     NewName,
     Ignored,
+}
+
+impl ListColumn for Column {
+    fn number(self) -> usize {
+        self as usize
+    }
 }
 
 const TITLES: &Titles<Column> = &[

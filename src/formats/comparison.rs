@@ -5,8 +5,8 @@
 use chrono::NaiveDate;
 
 use super::list::{
-    Common, IGNORED_TITLES, ListReader, NAME_TITLES, NUMBER_TITLES, ReadList, Seen, Titles, is_cut_month, month_hint,
-    quoted, without_time,
+    Common, IGNORED_TITLES, ListColumn, ListReader, NAME_TITLES, NUMBER_TITLES, ReadList, Seen, Titles, is_cut_month,
+    month_hint, quoted, without_time,
 };
 use super::table::{Header, Row, Table};
 use crate::domain::comparison::{ComparisonKind, ComparisonRow};
@@ -30,6 +30,12 @@ enum Column {
     Source,
     Note,
     Ignored,
+}
+
+impl ListColumn for Column {
+    fn number(self) -> usize {
+        self as usize
+    }
 }
 
 const ANY_KIND: &Titles<Column> = &[

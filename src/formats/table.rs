@@ -155,6 +155,15 @@ impl Table<'_> {
         text.into_iter().flatten().chain(rows.into_iter().flatten())
     }
 
+    /// The text of a text file, of which the texts of its cells are pieces where they stand in it as they are.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.content {
+            Content::Text { text, .. } => Some(text),
+            Content::Rows(_) => None,
+        }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn row_count(&self) -> usize {
@@ -649,6 +658,10 @@ impl<C: Copy + PartialEq> Header<C> {
 #[must_use]
 pub fn total_word(row: &Row) -> Option<String> {
     let text = row.cells.iter().find(|cell| !cell.is_blank())?.text();
+    // All these words have this character, which nearly no other text has.
+    if !text.contains('计') {
+        return None;
+    }
     let even = folded(&text);
     let first = even.trim_matches('*');
     ["合计", "总计", "共计", "小计"].into_iter().find_map(|word| first.strip_prefix(word)).map(ToString::to_string)

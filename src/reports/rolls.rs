@@ -1,6 +1,6 @@
 //! The rolls, examined: what no constraint of the database can refuse, since people stand in pages of lines.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashMap;
 
 use super::doctor::Check;
 use crate::failure::Failure;
@@ -10,13 +10,22 @@ use crate::storage::roll::{self, Roll};
 
 const TITLE: &str = "名册各行可读；每人每项目一行；身份号码索引、变更、暂停、追回、比对都指向名册中的人";
 
-/// What stands for a citizen number while all of them are compared.
-type Print = (i64, u64);
+/// What stands for a citizen number while all of them are compared: its key, and its last character or, of a number that
+/// both together do not tell, where it stands among such numbers. Two are equal where the numbers are, and only there.
+type Print = (i64, usize);
 
-fn print(citizen_number: &str) -> Print {
-    let mut hasher = DefaultHasher::new();
-    citizen_number.hash(&mut hasher);
-    (roll::key(citizen_number), hasher.finish())
+/// The numbers that their key and last character do not tell.
+#[derive(Default)]
+struct Others(HashMap<String, usize>);
+
+impl Others {
+    fn print(&mut self, citizen_number: &str) -> Print {
+        let rest = roll::beside_key(citizen_number).map(usize::from).unwrap_or_else(|| {
+            let next = usize::from(u8::MAX) + 1 + self.0.len();
+            *self.0.entry(citizen_number.to_string()).or_insert(next)
+        });
+        (roll::key(citizen_number), rest)
+    }
 }
 
 /// Everything of the rolls that can be compared.
@@ -44,13 +53,13 @@ pub(super) async fn rolls(tx: &mut Tx, agency: &str) -> Result<Check, Failure> {
 }
 
 async fn examine(tx: &mut Tx, agency: &str, result: &mut Check) -> Result<(), StorageError> {
-    let mut seen = Seen::default();
+    let (mut seen, mut others) = (Seen::default(), Others::default());
     let mut everybody = Roll::of_agency(agency);
     while let Some(stretch) = everybody.next(tx).await? {
         for enrolled in stretch.enrolled() {
             let enrolled = enrolled?;
             enrolled.began()?;
-            let (line, print) = (enrolled.line, print(enrolled.line.citizen_number()));
+            let (line, print) = (enrolled.line, others.print(enrolled.line.citizen_number()));
             let scheme = seen.schemes.iter().position(|code| code == enrolled.scheme());
             let scheme = scheme.unwrap_or_else(|| {
                 seen.schemes.push(enrolled.scheme().to_string());
@@ -77,7 +86,7 @@ async fn examine(tx: &mut Tx, agency: &str, result: &mut Check) -> Result<(), St
         }
     }
     let mut indexed = Vec::with_capacity(seen.lines.len());
-    roll::each_indexed(tx, agency, |number, no| indexed.push((print(number), no))).await?;
+    roll::each_indexed(tx, agency, |number, no| indexed.push((others.print(number), no))).await?;
     indexed.sort_unstable();
     if indexed != seen.lines {
         result.problems.push("身份号码索引与名册不符".into());

@@ -343,7 +343,7 @@ pub async fn append(
     mark: ChangeMark<'_>,
 ) -> Result<i64, StorageError> {
     let (seq_no,): (i64,) = tx.fetch_one(NEXT_SEQ, values![agency, enrolment_no]).await?;
-    append_all(tx, agency, std::iter::once((enrolment_no, seq_no, event)), mark).await?;
+    append_all(tx, agency, std::iter::once((enrolment_no, seq_no, event.clone())), mark).await?;
     Ok(seq_no)
 }
 
@@ -351,10 +351,10 @@ pub async fn append(
 ///
 /// # Errors
 /// The database's; also when an enrolment has an event of that number.
-pub async fn append_all<'a>(
+pub async fn append_all(
     tx: &mut Tx,
     agency: &str,
-    events: impl Iterator<Item = (i64, i64, &'a NewEvent)>,
+    events: impl Iterator<Item = (i64, i64, NewEvent)>,
     mark: ChangeMark<'_>,
 ) -> Result<(), StorageError> {
     const COLUMNS: [&str; 18] = [
@@ -377,7 +377,7 @@ pub async fn append_all<'a>(
         "accepted_by",
         "event_no",
     ];
-    let row = |(enrolment_no, seq_no, event): (i64, i64, &NewEvent)| -> Vec<Value> {
+    let row = |(enrolment_no, seq_no, event): (i64, i64, NewEvent)| -> Vec<Value> {
         values![
             agency,
             enrolment_no,
@@ -389,10 +389,10 @@ pub async fn append_all<'a>(
             event.amount.map_or(0, Money::fen),
             event.back_paid.map(i64::from),
             event.undoes_seq,
-            &event.reason,
-            &event.evidence,
-            &event.old_value,
-            &event.new_value,
+            event.reason,
+            event.evidence,
+            event.old_value,
+            event.new_value,
             mark.by,
             date_number(mark.on),
             mark.accepted_by,

@@ -4,7 +4,9 @@
 //! some pages at a time, beside what changed since (`enrolment_now`) and the facts of the same people, and holds no more
 //! than that. One person is found by number through the pages' bounds, or by citizen number through `roll_index`.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use chrono::NaiveDate;
 
@@ -427,6 +429,14 @@ pub fn key(citizen_number: &str) -> i64 {
     digits.fold(0, |key, digit| key * 10 + i64::from(digit - b'0'))
 }
 
+/// The last character of a number of eighteen characters whose others are digits: with the key it is the whole number.
+/// None of a number in any other form.
+pub fn beside_key(citizen_number: &str) -> Option<u8> {
+    let (digits, last) = citizen_number.as_bytes().split_first_chunk::<17>()?;
+    let is_whole = last.len() == 1 && digits.iter().all(u8::is_ascii_digit);
+    is_whole.then(|| last[0])
+}
+
 /// A line of the index.
 fn indexed(line: &str) -> Result<(&str, i64), StorageError> {
     let found = line.split_once('\t').and_then(|(number, no)| Some((number, no.parse().ok()?)));
@@ -469,17 +479,18 @@ pub(super) async fn places(tx: &mut Tx, agency: &str, citizen_numbers: &[&str]) 
 }
 
 /// Writes enrolments of a scheme, in order of their numbers, into its roll and into the index; `import_no` is the roster
-/// import that brought them, if one did.
+/// import that brought them, if one did. Each is made when its line is written, and let go.
 ///
 /// # Errors
 /// The database's, when a number is enrolled twice, or a text would break its line.
-pub async fn insert<'a>(
+pub async fn insert<E>(
     tx: &mut Tx,
     agency: &str,
     scheme: &str,
-    enrolments: impl Iterator<Item = NewEnrolment<'a>>,
+    enrolled: impl Iterator<Item = E>,
     import_no: Option<i64>,
     mark: ChangeMark<'_>,
+    as_enrolment: impl Fn(&E) -> NewEnrolment<'_>,
 ) -> Result<(), StorageError> {
     const COLUMNS: [&str; 8] = [
         "agency_code",
@@ -491,19 +502,20 @@ pub async fn insert<'a>(
         "event_no",
         "content",
     ];
-    let mut index: Vec<(i64, &str, i64)> = Vec::with_capacity(enrolments.size_hint().0);
+    let mut index = Index::default();
     let mut unsound = None;
-    let mut enrolments = enrolments.peekable();
+    let mut enrolled = enrolled.peekable();
     let pages = std::iter::from_fn(|| {
-        let first = enrolments.peek()?.no;
+        let first = as_enrolment(enrolled.peek()?).no;
         let mut last = first;
         let mut content = String::with_capacity(PAGE_LINES * 128);
-        for enrolment in enrolments.by_ref().take(PAGE_LINES) {
+        for one in enrolled.by_ref().take(PAGE_LINES) {
+            let enrolment = as_enrolment(&one);
             if !enrolment.is_sound() {
                 unsound.get_or_insert(enrolment.no);
             }
             enrolment.write_line(&mut content);
-            index.push((key(enrolment.citizen_number), enrolment.citizen_number, enrolment.no));
+            index.add(enrolment.citizen_number, enrolment.no);
             last = enrolment.no;
         }
         Some(values![agency, first, last, scheme, import_no, mark.by, mark.event_no, content])
@@ -512,31 +524,119 @@ pub async fn insert<'a>(
     if let Some(no) = unsound {
         return Err(StorageError::inconsistent("roll_page", no, "姓名或账户中有不能保存的字符"));
     }
-    insert_index(tx, agency, scheme, index).await
+    index.insert(tx, agency, scheme).await
 }
 
-async fn insert_index(
-    tx: &mut Tx,
-    agency: &str,
-    scheme: &str,
-    mut index: Vec<(i64, &str, i64)>,
-) -> Result<(), StorageError> {
-    const COLUMNS: [&str; 7] =
-        ["agency_code", "first_enrolment_no", "page_no", "scheme_code", "first_key", "last_key", "content"];
-    let Some(import) = index.first().map(|(.., no)| *no) else { return Ok(()) };
-    index.sort_unstable();
-    if let Some(twice) = index.windows(2).find(|pair| pair[0].1 == pair[1].1) {
-        return Err(StorageError::inconsistent("roll_index", twice[1].2, "同一公民身份号码登记了两次"));
-    }
-    let pages = (1_i64..).zip(index.chunks(INDEX_LINES)).map(|(page_no, lines)| {
-        let mut content = String::with_capacity(lines.len() * 28);
-        for (_, number, no) in lines {
-            content.push_str(number);
-            content.push('\t');
-            content.push_str(&no.to_string());
-            content.push('\n');
+/// The numbers of an import and their enrolments, sixteen bytes each.
+#[derive(Default)]
+struct Index {
+    entries: Vec<Entry>,
+    /// Numbers of any form but that of a person's eighteen characters, which the key does not hold whole.
+    others: Vec<String>,
+    first_no: i64,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    key: i64,
+    /// The enrolment, counted from the first of the import.
+    at: u32,
+    /// The last character of a number whose others are the digits of the key; else, beyond all characters, where it stands
+    /// among the others.
+    rest: u32,
+}
+
+/// Beyond the last character of a number: see [`beside_key`].
+const OTHERS: u32 = 256;
+
+impl Index {
+    fn add(&mut self, citizen_number: &str, no: i64) {
+        if self.entries.is_empty() {
+            self.first_no = no;
         }
-        values![agency, import, page_no, scheme, lines[0].0, lines[lines.len() - 1].0, content]
-    });
-    tx.insert_rows("roll_index", &COLUMNS, pages).await
+        let rest = beside_key(citizen_number).map_or_else(
+            || {
+                self.others.push(citizen_number.to_string());
+                OTHERS.saturating_add(u32::try_from(self.others.len() - 1).unwrap_or(u32::MAX))
+            },
+            u32::from,
+        );
+        // Numbers of an import follow each other, and a file has no more rows than there is room for.
+        let at = u32::try_from(no - self.first_no).unwrap_or(u32::MAX);
+        self.entries.push(Entry { key: key(citizen_number), at, rest });
+    }
+
+    /// Writes the number of an entry.
+    fn write(&self, entry: &Entry, text: &mut String) {
+        match entry.rest.checked_sub(OTHERS) {
+            Some(other) => text.push_str(&self.others[other as usize]),
+            None => {
+                // Writing to a String does not fail.
+                let _ = write!(text, "{:017}", entry.key);
+                text.extend(char::from_u32(entry.rest));
+            }
+        }
+    }
+
+    /// What tells numbers of one key apart, in the order of the numbers.
+    fn compare(&self, a: &Entry, b: &Entry) -> Ordering {
+        let number = |entry: &Entry| {
+            let mut number = String::new();
+            self.write(entry, &mut number);
+            number
+        };
+        a.key
+            .cmp(&b.key)
+            .then_with(|| if a.rest.max(b.rest) < OTHERS { a.rest.cmp(&b.rest) } else { number(a).cmp(&number(b)) })
+    }
+
+    async fn insert(mut self, tx: &mut Tx, agency: &str, scheme: &str) -> Result<(), StorageError> {
+        const COLUMNS: [&str; 7] =
+            ["agency_code", "first_enrolment_no", "page_no", "scheme_code", "first_key", "last_key", "content"];
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.sort_unstable_by(|a, b| self.compare(a, b).then(a.at.cmp(&b.at)));
+        let no = |entry: &Entry| self.first_no + i64::from(entry.at);
+        if let Some(twice) = entries.windows(2).find(|pair| self.compare(&pair[0], &pair[1]).is_eq()) {
+            return Err(StorageError::inconsistent("roll_index", no(&twice[1]), "同一公民身份号码登记了两次"));
+        }
+        let pages = (1_i64..).zip(entries.chunks(INDEX_LINES)).map(|(page_no, page)| {
+            let mut content = String::with_capacity(page.len() * 28);
+            for entry in page {
+                self.write(entry, &mut content);
+                let _ = writeln!(content, "\t{}", no(entry));
+            }
+            values![agency, self.first_no, page_no, scheme, page[0].key, page[page.len() - 1].key, content]
+        });
+        tx.insert_rows("roll_index", &COLUMNS, pages).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_number_comes_out_of_the_index_as_it_went_in_and_in_order(
+            numbers in proptest::collection::vec("[0-9]{17}[0-9X]|0{10}[0-9]{8}|[12]{16}[0-9A-Z]{2}|[A-Z]{3}[0-9]{12}|9[0-9]{0,19}", 1..40)
+        ) {
+            let mut index = Index::default();
+            for (number, no) in numbers.iter().zip(7..) {
+                index.add(number, no);
+            }
+            let text = |entry: &Entry| {
+                let mut text = String::new();
+                index.write(entry, &mut text);
+                text
+            };
+            prop_assert_eq!(index.entries.iter().map(text).collect::<Vec<_>>(), numbers.clone());
+            for a in &index.entries {
+                for b in &index.entries {
+                    prop_assert_eq!(index.compare(a, b), (key(&text(a)), text(a)).cmp(&(key(&text(b)), text(b))));
+                }
+            }
+        }
+    }
 }

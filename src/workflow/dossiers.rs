@@ -131,9 +131,8 @@ impl Dossiers {
     pub async fn write(&mut self, step: &mut Step, by: &str, accepted_by: Option<&str>) -> Result<(), Failure> {
         let mark = ChangeMark { by, on: step.on, event_no: step.event_no, accepted_by };
         let unwritten = std::mem::take(&mut self.unwritten);
-        let events = unwritten.iter().map(|(enrolment_no, seq_no, event)| (*enrolment_no, *seq_no, event));
-        enrolment_event::append_all(&mut step.tx, &step.agency, events, mark).await?;
         let mut changed: Vec<i64> = unwritten.iter().map(|(enrolment_no, ..)| *enrolment_no).collect();
+        enrolment_event::append_all(&mut step.tx, &step.agency, unwritten.into_iter(), mark).await?;
         changed.sort_unstable();
         changed.dedup();
         Ok(enrolment::mark_all_changed(&mut step.tx, &step.agency, &changed, mark.event_no).await?)

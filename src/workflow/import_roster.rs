@@ -267,8 +267,8 @@ pub(super) async fn enrol_one(
     let read = read(office, step, &scheme, &table, &input).await.map_err(refused)?;
     let plan = Plan::of(&scheme, &read.roster, read.known(), None, office.current_period());
     judged(&table, &read, &plan, &input).map_err(|rejected| refused(*rejected))?;
-    let [row] = plan.new.as_slice() else {
-        let name = read.roster.rows.first().map_or("", |row| &*row.name);
+    let Some(row) = plan.new().next() else {
+        let name = read.roster.rows.get(0).map_or_else(String::new, |row| row.name.into_owned());
         return Err(Failure::refused("ALREADY_ENROLLED", format!("{name} 已在项目 {code} 的名册中"))
             .hint("停发后重新享受时，撤销停发（change undo）；资料变更用相应的变更"));
     };
@@ -366,10 +366,8 @@ fn judged(
     if bad.is_empty() {
         return Ok(Imported { findings, ..plan.summary(roster, &read.in_force) });
     }
-    let is_of_person = |row: &usize| {
-        roster.refused.contains_key(row) || roster.rows.binary_search_by_key(row, |read| read.row).is_ok()
-    };
-    let good = plan.new.len() + plan.changed.len() + plan.unchanged;
+    let is_of_person = |row: &usize| roster.refused.contains_key(row) || roster.rows.has_row(*row);
+    let good = plan.new_count() + plan.changed.len() + plan.unchanged;
     if !input.accept_good || !bad.iter().all(is_of_person) || good == 0 {
         return Err(Box::new(rejected(table, roster, findings, input)));
     }
@@ -382,8 +380,8 @@ fn judged(
 fn check_people_limit(scheme: &Scheme, plan: &Plan<'_>, in_force: &[Enrolment]) -> Result<(), Failure> {
     let Some(most) = scheme.max_people else { return Ok(()) };
     let now = in_force.iter().filter(|e| e.entitlement.last.is_none()).count();
-    let then = count(now + plan.new.iter().filter(|row| row.last.is_none() && row.more().stop.is_none()).count());
-    if then <= most || plan.new.is_empty() {
+    let then = count(now + plan.new().filter(|row| row.last.is_none() && row.more().stop.is_none()).count());
+    if then <= most || plan.new_count() == 0 {
         return Ok(());
     }
     Err(Failure::refused("TOO_MANY_PEOPLE", format!("名册将有 {then} 人在享受，项目最多 {most} 人"))
@@ -441,7 +439,7 @@ fn check_against_database(
         owners.entry(account).or_default().push(*person);
     }
     let mut findings = Vec::new();
-    for row in &roster.rows {
+    for row in roster.rows.iter() {
         let known = people.get(row.citizen_number.as_str());
         if let Some((_, name)) = known
             && !same_name(name, &row.name)
@@ -474,8 +472,8 @@ fn check_against_database(
     let bad: HashSet<usize> = findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.row).collect();
     if !bad.is_empty() {
         let numbers = |r: &RosterRow| vec![r.citizen_number.as_str().into(), r.account_number.as_str().into()];
-        roster.refused.extend(roster.rows.iter().filter(|r| bad.contains(&r.row)).map(|r| (r.row, numbers(r))));
-        roster.rows.retain(|r| !bad.contains(&r.row));
+        roster.refused.extend(roster.rows.iter().filter(|r| bad.contains(&r.row)).map(|r| (r.row, numbers(&r))));
+        roster.rows.retain(|row| !bad.contains(&row));
     }
     roster.findings.extend(findings);
     roster.findings.sort_by_key(|f| f.row);

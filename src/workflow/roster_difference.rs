@@ -26,8 +26,10 @@ use crate::storage::{counter, roll};
 
 /// What must be stored so that the roster in force becomes the file's.
 pub(super) struct Plan<'a> {
-    pub new: Vec<&'a RosterRow<'a>>,
-    pub changed: Vec<(&'a RosterRow<'a>, &'a Enrolment, Vec<Difference>)>,
+    roster: &'a Roster<'a>,
+    /// Places of the roster's rows.
+    new: Vec<u32>,
+    pub changed: Vec<(RosterRow<'a>, &'a Enrolment, Vec<Difference>)>,
     pub unchanged: usize,
     /// What the file says against registered facts: an error where both cannot be true, and then the row is in
     /// none of the lists.
@@ -64,22 +66,22 @@ impl<'a> Plan<'a> {
         let amounts_as_of = as_of.unwrap_or(now);
         let (changed, findings) = (Vec::new(), Vec::new());
         let new = Vec::with_capacity(roster.rows.len().saturating_sub(in_force.len()));
-        let mut plan = Plan { new, changed, unchanged: 0, findings, facts, as_of, amounts_as_of, now };
-        for row in &roster.rows {
-            let Some(enrolment) = by_number.get(row.citizen_number.as_str()) else {
-                plan.new.push(row);
+        let mut plan = Plan { roster, new, changed, unchanged: 0, findings, facts, as_of, amounts_as_of, now };
+        for (place, number) in (0_u32..).zip(roster.rows.citizen_numbers()) {
+            let Some((enrolment, row)) = by_number.get(number).copied().zip(roster.rows.get(place as usize)) else {
+                plan.new.push(place);
                 continue;
             };
-            let mut differences = plan.differences(scheme, row, enrolment);
+            let mut differences = plan.differences(scheme, &row, enrolment);
             let told = facts.get(&enrolment.no).map_or(&[][..], Vec::as_slice);
-            match plan.ends(row, Found { scheme, enrolment, facts: told }) {
+            match plan.ends(&row, Found { scheme, enrolment, facts: told }) {
                 Ok(ends) => differences.extend(ends),
                 Err(refusal) => {
                     plan.findings.push(*refusal);
                     continue;
                 }
             }
-            plan.told_otherwise(row, enrolment, &differences);
+            plan.told_otherwise(&row, enrolment, &differences);
             if differences.is_empty() {
                 plan.unchanged += 1;
             } else {
@@ -87,6 +89,16 @@ impl<'a> Plan<'a> {
             }
         }
         plan
+    }
+
+    /// People of whom the scheme knows nothing.
+    pub fn new(&self) -> impl Iterator<Item = RosterRow<'a>> {
+        self.new.iter().filter_map(|place| self.roster.rows.get(*place as usize))
+    }
+
+    /// How many those are.
+    pub fn new_count(&self) -> usize {
+        self.new.len()
     }
 
     /// The stop and the suspension of a row that no fact says yet, by the rules of a change.
@@ -160,7 +172,7 @@ impl<'a> Plan<'a> {
         let mut in_file: HashSet<&str> = HashSet::new();
         // Nobody is missing from a first roster.
         if !in_force.is_empty() {
-            in_file.extend(roster.rows.iter().map(|r| r.citizen_number.as_str()));
+            in_file.extend(roster.rows.citizen_numbers());
             // Whose row is refused is in the file all the same, even if only the account can be read.
             in_file.extend(roster.refused.values().flatten().map(String::as_str));
         }
@@ -202,14 +214,17 @@ impl<'a> Plan<'a> {
         let enrolled = first_enrolment..=first_enrolment + count(self.new.len()) - 1;
         // Who is known from another scheme stays the same person.
         let known = |row: &RosterRow| people.get(row.citizen_number.as_str()).map(|(no, _)| *no);
-        let persons = self.new.iter().filter_map(|row| known(row));
+        // Where nobody is known, nobody is looked for.
+        let persons: Vec<i64> =
+            if people.is_empty() { Vec::new() } else { self.new().filter_map(|row| known(&row)).collect() };
         let persons = enrolment::persons(&mut step.tx, &step.agency, persons).await?;
         let bar = step.progress.begin("写入名册", Some(self.new.len()), "人");
-        let new = self.new.iter().zip(enrolled.clone()).inspect(|_| bar.advance(1)).map(|(row, no)| {
+        let new = self.new().zip(enrolled.clone()).inspect(|_| bar.advance(1));
+        roll::insert(&mut step.tx, &step.agency, &scheme.code, new, import_no, mark, |(row, no)| {
             let person = known(row).and_then(|no| persons.get(&no));
             NewEnrolment {
-                no,
-                beneficiary_no: person.map_or(no, |person| person.beneficiary_no),
+                no: *no,
+                beneficiary_no: person.map_or(*no, |person| person.beneficiary_no),
                 citizen_number: row.citizen_number.as_str(),
                 name: person.map_or(&*row.name, |person| &person.name),
                 bank_code: row.account().bank_code,
@@ -226,8 +241,8 @@ impl<'a> Plan<'a> {
                 former_unit: person.map_or(&*row.more().former_unit, |person| &person.former_unit),
                 phone: person.map_or(&*row.more().phone, |person| &person.phone),
             }
-        });
-        roll::insert(&mut step.tx, &step.agency, &scheme.code, new, import_no, mark).await?;
+        })
+        .await?;
         drop(bar);
         let because = |row: &RosterRow, event: NewEvent| {
             // The file's own words, where it has some.
@@ -236,19 +251,19 @@ impl<'a> Plan<'a> {
             let reason = words.map_or(reason, |suspension| &*suspension.reason);
             NewEvent { reason: reason.into(), evidence: evidence.into(), ..event }
         };
-        let mut events: Vec<(i64, i64, NewEvent)> = Vec::new();
-        for (row, no) in self.new.iter().zip(first_enrolment..) {
-            events
-                .extend((1..).zip(first_events(scheme, row)).map(|(seq_no, event)| (no, seq_no, because(row, event))));
-        }
-        for (row, enrolment, differences) in &self.changed {
+        let rows = &self.roster.rows;
+        let says_more = self.new.iter().map(|place| *place as usize).zip(first_enrolment..);
+        let says_more = says_more.filter(|(place, _)| rows.says_more(*place));
+        let first = says_more.filter_map(|(place, no)| Some((rows.get(place)?, no))).flat_map(|(row, no)| {
+            let events = first_events(scheme, &row).into_iter().map(|event| because(&row, event));
+            (1..).zip(events).map(|(seq_no, event)| (no, seq_no, event)).collect::<Vec<_>>()
+        });
+        let later = self.changed.iter().flat_map(|(row, enrolment, differences)| {
             let last = self.facts.get(&enrolment.no).and_then(|facts| facts.last()).map_or(0, |(last, _)| *last);
-            for (difference, seq_no) in differences.iter().zip(last + 1..) {
-                events.push((enrolment.no, seq_no, because(row, self.event(difference, row, enrolment))));
-            }
-        }
-        let stored = events.iter().map(|(enrolment_no, seq_no, event)| (*enrolment_no, *seq_no, event));
-        enrolment_event::append_all(&mut step.tx, &step.agency, stored, mark).await?;
+            let told = differences.iter().map(move |difference| because(row, self.event(difference, row, enrolment)));
+            (last + 1..).zip(told).map(|(seq_no, event)| (enrolment.no, seq_no, event))
+        });
+        enrolment_event::append_all(&mut step.tx, &step.agency, first.chain(later), mark).await?;
         let changed: Vec<i64> = self.changed.iter().map(|(_, enrolment, _)| enrolment.no).collect();
         enrolment::mark_all_changed(&mut step.tx, &step.agency, &changed, mark.event_no).await?;
         for (row, enrolment, differences) in &self.changed {
@@ -264,7 +279,7 @@ impl<'a> Plan<'a> {
         }
         let person = |row: &RosterRow, no: i64| known(row).unwrap_or(no);
         let row_of: HashMap<i64, usize> =
-            self.new.iter().zip(enrolled).map(|(row, no)| (person(row, no), row.row)).collect();
+            self.new().zip(enrolled).map(|(row, no)| (person(&row, no), row.row)).collect();
         Ok(hits.iter().map(|hit| as_finding(hit, row_of[&hit.beneficiary_no])).collect())
     }
 

@@ -1,7 +1,7 @@
 //! The columns of a roster and their titles: which there are depends on the scheme.
 
 use crate::domain::scheme::{AmountRule, Payees, Release, Scheme};
-use crate::formats::list::{Common, IGNORED_TITLES, NAME_TITLES, NUMBER_TITLES};
+use crate::formats::list::{Common, IGNORED_TITLES, ListColumn, NAME_TITLES, NUMBER_TITLES};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
@@ -27,6 +27,12 @@ pub enum Column {
     Phone,
     Note,
     Ignored,
+}
+
+impl ListColumn for Column {
+    fn number(self) -> usize {
+        self as usize
+    }
 }
 
 pub const COMMON: Common<Column> = Common {

@@ -3,6 +3,7 @@
 //! separator of names. Whether a roster with faults may be imported is not decided here.
 
 mod columns;
+mod rows;
 mod seen;
 mod template;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use chrono::{Months, NaiveDate};
 
 use self::columns::{COMMON, Column, required, titles};
+pub use self::rows::Rows;
 use self::seen::{Refused, Seen};
 pub use self::template::template;
 pub use super::list::REASON_TITLE;
@@ -78,7 +80,7 @@ pub struct RosterRow<'t> {
     /// 最近认证日期; only in schemes with certification.
     pub certified_on: Option<NaiveDate>,
     /// Nothing where all of it is blank.
-    more: Option<Box<More<'t>>>,
+    more: Option<Arc<More<'t>>>,
 }
 
 /// What most rows do not say.
@@ -176,7 +178,7 @@ impl Suspension<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roster<'t> {
     /// The rows that can be used, in the order of the file.
-    pub rows: Vec<RosterRow<'t>>,
+    pub rows: Rows<'t>,
     /// Rows with a person, usable or not.
     pub data_rows: usize,
     /// Everything found, in the order of the file.
@@ -200,7 +202,7 @@ pub fn parse_roster<'t>(table: &'t Table, context: &RosterContext<'t, '_>) -> Ro
     let mut reader = Reader {
         context,
         list,
-        seen: Seen::with_capacity(table.row_count()),
+        seen: Seen::with_capacity(table.text().unwrap_or_default(), table.row_count()),
         known_categories: context.scheme.categories(),
         categories: HashSet::new(),
         banks: HashMap::new(),
@@ -328,13 +330,16 @@ impl<'t> Reader<'_, 't> {
                     status,
                     retired_on,
                     certified_on,
-                    more: (more != *More::NOTHING).then(|| Box::new(more)),
+                    more: (more != *More::NOTHING).then(|| Arc::new(more)),
                 })
             }
             _ => None,
         };
         match whole.filter(|_| !self.list.failed) {
-            Some(whole) => self.seen.take(whole),
+            Some(whole) => {
+                let [number, account] = [Column::Number, Column::Account].map(|c| self.list.piece(row, c));
+                self.seen.take(whole, number, account);
+            }
             None => self.seen.refuse(Refused { row: row.number, number: citizen_number, account, is_related }),
         }
     }

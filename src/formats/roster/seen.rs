@@ -1,14 +1,15 @@
 //! The rows of a roster that were read so far, and who and which account stood in them first.
 //!
-//! Numbers are held once, in their rows: what finds them are places of four bytes, so that a million people and their
+//! Numbers are held once, in their rows or in the file: what finds them are places of four bytes, so that a million people and their
 //! accounts take a tenth of the memory and cache that maps with keys of their own would take.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
-use super::RosterRow;
+use super::{RosterRow, Rows};
 use crate::domain::bank_account::AccountNumber;
 use crate::domain::citizen_number::CitizenNumber;
 
@@ -35,43 +36,32 @@ impl Place {
 
 /// The rows themselves.
 struct Kept<'t> {
-    rows: Vec<RosterRow<'t>>,
+    rows: Rows<'t>,
     refused: Vec<Refused>,
 }
 
-impl<'t> Kept<'t> {
-    fn good(&self, place: Place) -> Option<&RosterRow<'t>> {
-        self.rows.get(place.0 as usize)
-    }
-
+impl Kept<'_> {
     fn bad(&self, place: Place) -> Option<&Refused> {
         self.refused.get(place.0.checked_sub(Place::REFUSED)? as usize)
     }
 
     fn row(&self, place: Place) -> usize {
-        let good = self.good(place).map(|row| row.row);
+        let good = self.rows.row(place.0 as usize);
         good.or_else(|| self.bad(place).map(|row| row.row)).unwrap_or_default()
     }
 
-    fn number(&self, place: Place) -> Option<&CitizenNumber> {
-        match self.good(place) {
-            Some(row) => Some(&row.citizen_number),
-            None => self.bad(place)?.number.as_ref(),
-        }
+    fn number(&self, place: Place) -> Option<&str> {
+        let good = self.rows.citizen_number(place.0 as usize);
+        good.or_else(|| self.bad(place)?.number.as_ref().map(CitizenNumber::as_str))
     }
 
-    fn account(&self, place: Place) -> Option<&AccountNumber> {
-        match self.good(place) {
-            Some(row) => Some(&row.account_number),
-            None => self.bad(place)?.account.as_ref(),
-        }
+    fn account(&self, place: Place) -> Option<&str> {
+        let good = self.rows.account_number(place.0 as usize);
+        good.or_else(|| self.bad(place)?.account.as_ref().map(AccountNumber::as_str))
     }
 
     fn is_related(&self, place: Place) -> bool {
-        match self.good(place) {
-            Some(row) => !row.more().holder_relation.is_empty(),
-            None => self.bad(place).is_some_and(|row| row.is_related),
-        }
+        self.rows.is_related(place.0 as usize) || self.bad(place).is_some_and(|row| row.is_related)
     }
 }
 
@@ -86,9 +76,9 @@ pub struct Seen<'t> {
 }
 
 impl<'t> Seen<'t> {
-    pub fn with_capacity(rows: usize) -> Seen<'t> {
+    pub fn with_capacity(text: &'t str, rows: usize) -> Seen<'t> {
         Seen {
-            kept: Kept { rows: Vec::with_capacity(rows), refused: Vec::new() },
+            kept: Kept { rows: Rows::with_capacity(text, rows), refused: Vec::new() },
             people: HashTable::with_capacity(rows),
             accounts: HashTable::with_capacity(rows),
             owners: HashMap::new(),
@@ -99,13 +89,15 @@ impl<'t> Seen<'t> {
     /// Notes the person of this row, unless an earlier row has the same: that row.
     pub fn person(&mut self, number: &CitizenNumber) -> Option<usize> {
         let Seen { kept, people, hasher, .. } = self;
-        let hash = hasher.hash_one(number);
-        let earlier = people.find(hash, |place| kept.number(*place) == Some(number)).copied();
-        if earlier.is_none() {
-            let rehash = |place: &Place| kept.number(*place).map_or(0, |number| hasher.hash_one(number));
-            people.insert_unique(hash, Place::of(kept.rows.len(), 0), rehash);
+        let is_it = |place: &Place| kept.number(*place) == Some(number.as_str());
+        let rehash = |place: &Place| kept.number(*place).map_or(0, |number| hasher.hash_one(number));
+        match people.entry(hasher.hash_one(number.as_str()), is_it, rehash) {
+            Entry::Occupied(earlier) => Some(kept.row(*earlier.get())),
+            Entry::Vacant(free) => {
+                free.insert(Place::of(kept.rows.len(), 0));
+                None
+            }
         }
-        earlier.map(|place| kept.row(place))
     }
 
     /// Notes the account of this row, unless another person has it already: the row of whom, and whether neither of
@@ -118,13 +110,16 @@ impl<'t> Seen<'t> {
         is_related: bool,
     ) -> Option<(usize, bool)> {
         let Seen { kept, accounts, owners, hasher, .. } = self;
-        let hash = hasher.hash_one(account);
-        let Some(place) = accounts.find(hash, |place| kept.account(*place) == Some(account)).copied() else {
-            let rehash = |place: &Place| kept.account(*place).map_or(0, |account| hasher.hash_one(account));
-            accounts.insert_unique(hash, Place::of(kept.rows.len(), 0), rehash);
-            return None;
+        let is_it = |place: &Place| kept.account(*place) == Some(account.as_str());
+        let rehash = |place: &Place| kept.account(*place).map_or(0, |account| hasher.hash_one(account));
+        let place = match accounts.entry(hasher.hash_one(account.as_str()), is_it, rehash) {
+            Entry::Occupied(earlier) => *earlier.get(),
+            Entry::Vacant(free) => {
+                free.insert(Place::of(kept.rows.len(), 0));
+                return None;
+            }
         };
-        if person.is_some() && kept.number(place) == person {
+        if person.is_some() && kept.number(place) == person.map(CitizenNumber::as_str) {
             return None; // One person twice is reported as that.
         }
         let first = kept.row(place);
@@ -139,9 +134,9 @@ impl<'t> Seen<'t> {
         Some(owner.map_or((first, false), |owner| (owner, true)))
     }
 
-    /// This row is good.
-    pub fn take(&mut self, row: RosterRow<'t>) {
-        self.kept.rows.push(row);
+    /// This row is good; see [`Rows::push`].
+    pub fn take(&mut self, row: RosterRow<'t>, number: &str, account: &str) {
+        self.kept.rows.push(row, number, account);
     }
 
     /// This row is not.
@@ -149,8 +144,9 @@ impl<'t> Seen<'t> {
         let Seen { kept, people, accounts, hasher, .. } = self;
         let here = Place::of(kept.rows.len(), 0);
         let there = Place::of(kept.refused.len(), Place::REFUSED);
-        let person = refused.number.as_ref().and_then(|n| people.find_mut(hasher.hash_one(n), |p| *p == here));
-        let account = refused.account.as_ref().and_then(|a| accounts.find_mut(hasher.hash_one(a), |p| *p == here));
+        let person = refused.number.as_ref().and_then(|n| people.find_mut(hasher.hash_one(n.as_str()), |p| *p == here));
+        let account =
+            refused.account.as_ref().and_then(|a| accounts.find_mut(hasher.hash_one(a.as_str()), |p| *p == here));
         for place in [person, account].into_iter().flatten() {
             *place = there;
         }
@@ -158,7 +154,7 @@ impl<'t> Seen<'t> {
     }
 
     /// The good rows and the refused ones, both in the order of the file.
-    pub fn into_rows(self) -> (Vec<RosterRow<'t>>, Vec<Refused>) {
+    pub fn into_rows(self) -> (Rows<'t>, Vec<Refused>) {
         (self.kept.rows, self.kept.refused)
     }
 }

@@ -88,13 +88,13 @@ fn a_clean_roster_is_read_whole() {
     assert_eq!((roster.header_row, roster.data_rows, roster.refused.len()), (3, 2, 0));
     let notices: Vec<_> = roster.findings.iter().filter(|f| f.severity == Severity::Notice).collect();
     assert_eq!(notices.iter().map(|f| f.code).collect::<Vec<_>>(), ["COLUMN_UNKNOWN", "NAME_NORMALISED"]);
-    let first = &roster.rows[0];
+    let first = &roster.rows.get(0).unwrap();
     assert_eq!((first.row, &*first.name, &*first.more().note), (4, "阿依古丽·买买提", "补发"));
     assert_eq!(first.account().holder, "阿依古丽·买买提");
     assert_eq!(first.account().bank_code, "RCC");
     assert_eq!((first.first.number(), first.last.map(Period::number)), (202_602, Some(202_606)));
-    assert_eq!(roster.rows[1].account().holder, "王五");
-    assert_eq!(roster.rows[1].last, None);
+    assert_eq!(roster.rows.get(1).unwrap().account().holder, "王五");
+    assert_eq!(roster.rows.get(1).unwrap().last, None);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn categories_choose_the_standard() {
         assert_eq!(codes(&read_by(&scheme, text.as_bytes())).join("|"), expected, "{rest}");
     }
     let single = read(&format!("{header}\n王,{},{},RCC,随便,2026-01,120\n", citizen(1), card(1)));
-    assert_eq!(&*single.rows[0].category, "");
+    assert_eq!(&*single.rows.get(0).unwrap().category, "");
 }
 
 #[test]
@@ -291,13 +291,13 @@ fn own_amounts_and_certifications_are_taken() {
         );
         let roster = read_by(&pension(), text.as_bytes());
         assert_eq!((codes(&roster), roster.rows.len()), (Vec::<String>::new(), 2), "{title}");
-        let [first, second] = [&roster.rows[0], &roster.rows[1]];
+        let [first, second] = [&roster.rows.get(0).unwrap(), &roster.rows.get(1).unwrap()];
         assert_eq!((first.amount, &*first.category), (Some(Money(321_055)), "高龄 甲类"));
         assert_eq!((first.certified_on, second.certified_on), (Some(day("2025-12-31")), None));
         assert_eq!((second.amount, &*second.category), (Some(Money(900_000)), ""));
     }
     let standard = read(&format!("{HEADER},月标准,认证日期\n王,{},{},RCC,120,x\n", citizen(1), card(1)));
-    assert_eq!((standard.rows[0].amount, standard.rows[0].certified_on), (None, None));
+    assert_eq!((standard.rows.get(0).unwrap().amount, standard.rows.get(0).unwrap().certified_on), (None, None));
     assert_eq!(standard.findings[0].code, "COLUMN_UNKNOWN", "no certification, no such column");
 }
 
@@ -333,7 +333,7 @@ fn a_whole_date_gives_the_first_day_and_the_next_month_where_the_scheme_says_so(
         let text = format!("{HEADER},起始月\n王,{},{},RCC,{cell}\n", citizen(1), card(1));
         let roster = read_by(&scheme, text.as_bytes());
         let notices = roster.findings.iter().filter(|f| f.code == "FIRST_IS_NEXT_MONTH").count();
-        let row = &roster.rows[0];
+        let row = &roster.rows.get(0).unwrap();
         (row.first.to_string(), row.first_day.map(|day| day.to_string()), notices)
     };
     let days = Some("2026-03-17".to_string());
@@ -352,7 +352,7 @@ fn units_are_paid_by_their_credit_code() {
     let read = |rows: &str| read_by(&of_units(), format!("{header}\n{rows}").as_bytes());
     let roster = read(&format!("A&B(和静)商贸有限公司,{},{},RCC,800\n", unit(1).to_lowercase(), card(1)));
     assert_eq!(codes(&roster), Vec::<String>::new());
-    let row = &roster.rows[0];
+    let row = &roster.rows.get(0).unwrap();
     assert_eq!((row.citizen_number.as_str(), row.citizen_number.born_on()), (unit(1).as_str(), None));
     assert_eq!((row.account().holder, row.amount), ("A&B(和静)商贸有限公司", Some(Money(80_000))));
     let (code, account, person) = (unit(1), card(1), citizen(1));
@@ -401,19 +401,22 @@ fn the_template_is_a_roster_without_people_and_takes_what_the_scheme_needs() {
     let by_standard = [&person[..], &[("人员类别", "乙".into()), ("退休日期", "1990-05-01".into())]].concat();
     let roster = filled(&categories, &cells(&by_standard));
     assert_eq!(roster.findings, []);
-    assert_eq!((&*roster.rows[0].category, roster.rows[0].retired_on), ("乙", Some(day("1990-05-01"))));
+    assert_eq!(
+        (&*roster.rows.get(0).unwrap().category, roster.rows.get(0).unwrap().retired_on),
+        ("乙", Some(day("1990-05-01")))
+    );
 
     let own_amount = [("月待遇", "4321.00".to_string()), ("最近认证日期", "2025-06-30".into())];
     let roster = filled(&pension(), &cells(&[&person[..], &own_amount].concat()));
     assert_eq!(roster.findings, []);
-    let row = &roster.rows[0];
+    let row = &roster.rows.get(0).unwrap();
     assert_eq!((row.amount, row.certified_on), (Some(Money(432_100)), Some(day("2025-06-30"))));
     assert_eq!((row.first_day, row.first.number()), (Some(day("2026-02-10")), 202_602));
 
     let unit = [("单位名称", "和静县某中心".to_string()), ("统一社会信用代码", unit(1)), ("发放金额", "800".into())];
     let unit = [&unit[..], &[("享受起始月", "2026-03".into())]].concat();
     let roster = filled(&of_units(), &cells(&unit));
-    assert_eq!((roster.findings, roster.rows[0].amount), (Vec::new(), Some(Money(80_000))));
+    assert_eq!((roster.findings, roster.rows.get(0).unwrap().amount), (Vec::new(), Some(Money(80_000))));
 }
 
 /// A pension with these ends of one person, from 2026-01 on, read on 2026-01-15.
@@ -429,12 +432,12 @@ fn ends_and_suspensions_are_read() {
     let plain = scheme(vec![standard("", "2026-01", None, 120)]);
     let roster = ends(&plain, "2026-03", "2026-03-12", "迁出", "", "2026-02", "服刑通知");
     assert_eq!(roster.findings, []);
-    let row = &roster.rows[0];
+    let row = &roster.rows.get(0).unwrap();
     assert_eq!(row.more().stop, Some(Stop { on: day("2026-03-12"), reason: Some(StopReason::Moved) }));
     let suspension = row.more().suspension.as_ref().unwrap();
     assert_eq!((suspension.from.number(), suspension.cause()), (202_602, Some(SuspensionCause::Prison)));
     let blank = ends(&plain, "", "", "", "", "", "");
-    let blank = &blank.rows[0];
+    let blank = &blank.rows.get(0).unwrap();
     assert_eq!((&blank.more().stop, &blank.more().suspension, blank.status), (&None, &None, None));
     // The last month alone says when it ended.
     assert_eq!(ends(&plain, "2026-01", "", "", "停发", "", "").findings, []);
@@ -524,6 +527,45 @@ proptest! {
         });
         prop_assert_eq!(told.collect::<Vec<_>>(), told_again(&rows));
         prop_assert_eq!(roster.rows.len() + roster.refused.len(), rows.len());
+    }
+
+    /// Rows of a text file are held as pieces of it, those of any other table whole.
+    #[test]
+    fn a_row_in_pieces_says_what_a_whole_one_says(
+        rows in proptest::collection::vec(
+            (1..400_u32, 1..400_u32, "王芳|阿依古丽•买买提|\"李 \"| 赵 |\u{3000}钱|A&B", "|孙|\"孙\"\"\"", "高龄|甲|\"乙\"\"\"| ",
+             "2026-01|2026/3/5|2019年7月|x", "|2026-12|2027-01", "3000|\"1,234.50\"|0.01|9", "|暂停|停发", 0..8_u32),
+            1..30,
+        )
+    ) {
+        let header = "姓名,身份证号,一卡通账号,开户行,户名,户名关系,人员类别,起始月,终止月,月待遇,发放状态,暂停起始月,最近认证日期,备注";
+        let line = |(person, account, name, holder, category, first, last, amount, status, rare): &(u32, u32, String, String, String, String, String, String, String, u32)| {
+            let number = match rare { 1 => format!(" {}", citizen(*person)), 2 => citizen(*person).replace('6', "６"), _ => citizen(*person) };
+            let relation = if *rare == 3 { "夫妻" } else { "" };
+            let from = if *rare == 4 { "2026-02" } else { "" };
+            let certified = if *rare == 5 { "2025-12-31" } else { "" };
+            let note = if *rare == 6 { "见\"\"附件" } else { "" };
+            format!("{name},{number},{},信用社,{holder},{relation},{category},{first},{last},{amount},{status},{from},{certified},{note}\n", card(*account))
+        };
+        let lines: String = rows.iter().map(line).collect();
+        let text = format!("{header}\n{lines}");
+        let (scheme, banks) = (pension(), banks());
+        let first = "2026-03".parse().unwrap();
+        let context = RosterContext { scheme: &scheme, banks: &banks, today: day("2026-01-15"), first, bar: &Bar::default() };
+        if let Ok(table) = read_table("x", text.as_bytes(), None) {
+            let apart = table.only(|_| true);
+            let (pieces, whole) = (parse_roster(&table, &context), parse_roster(&apart, &context));
+            prop_assert_eq!(pieces.rows.iter().collect::<Vec<_>>(), whole.rows.iter().collect::<Vec<_>>());
+            prop_assert_eq!(pieces.findings, whole.findings);
+            prop_assert_eq!(pieces.refused, whole.refused);
+            for (place, row) in whole.rows.iter().enumerate() {
+                prop_assert_eq!(pieces.rows.get(place), Some(row.clone()));
+                prop_assert!(pieces.rows.has_row(row.row));
+                prop_assert_eq!(pieces.rows.citizen_number(place), Some(row.citizen_number.as_str()));
+                prop_assert_eq!(pieces.rows.account_number(place), Some(row.account_number.as_str()));
+                prop_assert_eq!(pieces.rows.is_related(place), !row.more().holder_relation.is_empty());
+            }
+        }
     }
 
     #[test]
