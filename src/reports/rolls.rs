@@ -20,10 +20,11 @@ struct Others(HashMap<String, usize>);
 
 impl Others {
     fn print(&mut self, citizen_number: &str) -> Print {
-        let rest = roll::beside_key(citizen_number).map(usize::from).unwrap_or_else(|| {
+        let other = || {
             let next = usize::from(u8::MAX) + 1 + self.0.len();
             *self.0.entry(citizen_number.to_string()).or_insert(next)
-        });
+        };
+        let rest = roll::beside_key(citizen_number).map_or_else(other, usize::from);
         (roll::key(citizen_number), rest)
     }
 }
