@@ -568,13 +568,12 @@ impl Index {
 
     /// Writes the number of an entry.
     fn write(&self, entry: &Entry, text: &mut String) {
-        match entry.rest.checked_sub(OTHERS) {
-            Some(other) => text.push_str(&self.others[other as usize]),
-            None => {
-                // Writing to a String does not fail.
-                let _ = write!(text, "{:017}", entry.key);
-                text.extend(char::from_u32(entry.rest));
-            }
+        if let Some(other) = entry.rest.checked_sub(OTHERS) {
+            text.push_str(&self.others[other as usize]);
+        } else {
+            // Writing to a String does not fail.
+            let _ = write!(text, "{:017}", entry.key);
+            text.extend(char::from_u32(entry.rest));
         }
     }
 
@@ -596,8 +595,8 @@ impl Index {
         let mut entries = std::mem::take(&mut self.entries);
         entries.sort_unstable_by(|a, b| self.compare(a, b).then(a.at.cmp(&b.at)));
         let no = |entry: &Entry| self.first_no + i64::from(entry.at);
-        if let Some(twice) = entries.windows(2).find(|pair| self.compare(&pair[0], &pair[1]).is_eq()) {
-            return Err(StorageError::inconsistent("roll_index", no(&twice[1]), "同一公民身份号码登记了两次"));
+        if let Some([_, again]) = entries.array_windows().find(|[a, b]| self.compare(a, b).is_eq()) {
+            return Err(StorageError::inconsistent("roll_index", no(again), "同一公民身份号码登记了两次"));
         }
         let pages = (1_i64..).zip(entries.chunks(INDEX_LINES)).map(|(page_no, page)| {
             let mut content = String::with_capacity(page.len() * 28);

@@ -267,7 +267,7 @@ pub(super) async fn enrol_one(
     let read = read(office, step, &scheme, &table, &input).await.map_err(refused)?;
     let plan = Plan::of(&scheme, &read.roster, read.known(), None, office.current_period());
     judged(&table, &read, &plan, &input).map_err(|rejected| refused(*rejected))?;
-    let Some(row) = plan.new().next() else {
+    let Some(row) = plan.new_rows().next() else {
         let name = read.roster.rows.get(0).map_or_else(String::new, |row| row.name.into_owned());
         return Err(Failure::refused("ALREADY_ENROLLED", format!("{name} 已在项目 {code} 的名册中"))
             .hint("停发后重新享受时，撤销停发（change undo）；资料变更用相应的变更"));
@@ -380,7 +380,7 @@ fn judged(
 fn check_people_limit(scheme: &Scheme, plan: &Plan<'_>, in_force: &[Enrolment]) -> Result<(), Failure> {
     let Some(most) = scheme.max_people else { return Ok(()) };
     let now = in_force.iter().filter(|e| e.entitlement.last.is_none()).count();
-    let then = count(now + plan.new().filter(|row| row.last.is_none() && row.more().stop.is_none()).count());
+    let then = count(now + plan.new_rows().filter(|row| row.last.is_none() && row.more().stop.is_none()).count());
     if then <= most || plan.new_count() == 0 {
         return Ok(());
     }

@@ -92,7 +92,7 @@ impl<'a> Plan<'a> {
     }
 
     /// People of whom the scheme knows nothing.
-    pub fn new(&self) -> impl Iterator<Item = RosterRow<'a>> {
+    pub fn new_rows(&self) -> impl Iterator<Item = RosterRow<'a>> {
         self.new.iter().filter_map(|place| self.roster.rows.get(*place as usize))
     }
 
@@ -216,10 +216,10 @@ impl<'a> Plan<'a> {
         let known = |row: &RosterRow| people.get(row.citizen_number.as_str()).map(|(no, _)| *no);
         // Where nobody is known, nobody is looked for.
         let persons: Vec<i64> =
-            if people.is_empty() { Vec::new() } else { self.new().filter_map(|row| known(&row)).collect() };
+            if people.is_empty() { Vec::new() } else { self.new_rows().filter_map(|row| known(&row)).collect() };
         let persons = enrolment::persons(&mut step.tx, &step.agency, persons).await?;
         let bar = step.progress.begin("写入名册", Some(self.new.len()), "人");
-        let new = self.new().zip(enrolled.clone()).inspect(|_| bar.advance(1));
+        let new = self.new_rows().zip(enrolled.clone()).inspect(|_| bar.advance(1));
         roll::insert(&mut step.tx, &step.agency, &scheme.code, new, import_no, mark, |(row, no)| {
             let person = known(row).and_then(|no| persons.get(&no));
             NewEnrolment {
@@ -279,7 +279,7 @@ impl<'a> Plan<'a> {
         }
         let person = |row: &RosterRow, no: i64| known(row).unwrap_or(no);
         let row_of: HashMap<i64, usize> =
-            self.new().zip(enrolled).map(|(row, no)| (person(&row, no), row.row)).collect();
+            self.new_rows().zip(enrolled).map(|(row, no)| (person(&row, no), row.row)).collect();
         Ok(hits.iter().map(|hit| as_finding(hit, row_of[&hit.beneficiary_no])).collect())
     }
 
