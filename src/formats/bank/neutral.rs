@@ -663,7 +663,7 @@ fn trailer_line(header: &FileHeader) -> String {
 }
 
 /// Whether the references of the rows grow: by length, and those of one length by their characters.
-fn references_grow<T: AsRef<str>>(rows: &[PaymentRow<T>]) -> bool {
+pub(super) fn references_grow<T: AsRef<str>>(rows: &[PaymentRow<T>]) -> bool {
     let rank = |row: &PaymentRow<T>| row.payment_ref.as_ref().len();
     rows.is_sorted_by(|a, b| (rank(a), a.payment_ref.as_ref()) < (rank(b), b.payment_ref.as_ref()))
 }

@@ -10,7 +10,7 @@ use crate::domain::money::Money;
 use crate::domain::period::date_number;
 use crate::domain::person_name::{is_look_alike, masked_name};
 use crate::domain::text::is_blank;
-use crate::formats::bank::neutral::{FileHeader, PaymentRow};
+use crate::formats::bank::neutral::{FileHeader, PaymentRow, references_grow};
 use crate::formats::charset::{self, Charset};
 
 /// What keeps a file from being written. Shows no account and no whole name.
@@ -60,16 +60,19 @@ pub fn write_payment_file<T: AsRef<str>>(
     }
     let name = lines.file_name();
     sheet.form.head.iter().for_each(|line| lines.line(line, |field| sheet.value(field)));
-    let mut refs = HashSet::with_capacity(rows.len());
+    let mut refs = (!references_grow(rows)).then(|| HashSet::with_capacity(rows.len()));
+    let numbers_accounts = sheet.form.row.has(Field::Nth);
     let mut accounts: HashMap<&str, usize> = HashMap::new();
     for (seq, row) in (1_usize..).zip(rows) {
         lines.line_no = row.line_no;
         lines.holder.clear();
         lines.holder.push_str(row.holder.as_ref());
-        let nth = accounts.entry(row.account.as_ref()).or_insert(0);
-        *nth += 1;
-        lines.row((seq, *nth), row);
-        if !refs.insert(row.payment_ref.as_ref()) {
+        let mut nth = 1;
+        if numbers_accounts {
+            nth = *accounts.entry(row.account.as_ref()).and_modify(|before| *before += 1).or_insert(1);
+        }
+        lines.row((seq, nth), row);
+        if refs.as_mut().is_some_and(|refs| !refs.insert(row.payment_ref.as_ref())) {
             lines.refuse(Field::PaymentRef, "重复，同一笔支付不能报两次".to_string());
         }
     }
@@ -235,13 +238,6 @@ impl Lines<'_> {
         if row.amount <= Money::ZERO {
             self.refuse(Field::Amount, format!("{} 元，应大于 0", row.amount));
         }
-        if self.sheet.form.row.has(Field::Holder) {
-            let limit = self.sheet.layout.name_bytes;
-            match width(row.holder.as_ref(), self.sheet.form.charset) {
-                Ok(bytes) if bytes > limit => self.too_long(Field::Holder, bytes, limit),
-                _ => {}
-            }
-        }
         for (field, text) in [(Field::Account, row.account.as_ref()), (Field::Holder, row.holder.as_ref())] {
             let is_foreign = field == Field::Holder && text.is_ascii();
             if text.is_empty() {
@@ -297,7 +293,8 @@ impl Lines<'_> {
             Ok(bytes) => bytes,
             Err(c) => return self.refuse(field, unencodable(c, form.charset) + advice(field)),
         };
-        let limits = [style.most, style.zeros, style.width.map(|(_, width)| width)];
+        let of_names = (field == Field::Holder).then_some(self.sheet.layout.name_bytes);
+        let limits = [style.most, style.zeros, style.width.map(|(_, width)| width), of_names];
         if let Some(limit) = limits.into_iter().flatten().min().filter(|limit| bytes > *limit) {
             return self.too_long(field, bytes, limit);
         }
