@@ -117,10 +117,18 @@ pub(super) fn encode(text: &str, form: FormCharset) -> Result<Vec<u8>, char> {
 
 /// How many bytes a text takes within a file.
 pub(super) fn width(text: &str, form: FormCharset) -> Result<usize, char> {
-    match form {
-        FormCharset::Utf8 | FormCharset::Utf8Bom => Ok(text.len()),
-        _ if text.is_ascii() => Ok(text.len()),
-        _ => encode(text, form).map(|bytes| bytes.len()),
+    if matches!(form, FormCharset::Utf8 | FormCharset::Utf8Bom) || text.is_ascii() {
+        return Ok(text.len());
+    }
+    // Two bytes each in both charsets: what nearly every name is made of.
+    let bytes = |c: char| match c {
+        '\0'..='\x7F' => Some(1),
+        '\u{4E00}'..='\u{9FA5}' | '·' => Some(2),
+        _ => None,
+    };
+    match text.chars().map(bytes).sum() {
+        Some(width) => Ok(width),
+        None => encode(text, form).map(|bytes| bytes.len()),
     }
 }
 
@@ -282,7 +290,10 @@ impl Lines<'_> {
             let problem = format!("没有填写，请在银行 {} 的设置里补上 {}", self.sheet.bank.code, field.name());
             self.problems.push(CannotWrite { place: "银行设置的".to_string(), field, problem });
         }
-        if let Some(c) = text.chars().find(|c| c.is_control() || Some(*c) == form.separator) {
+        let is_plain = |b: u8| matches!(b, b' '..=b'~') && form.separator != Some(char::from(b));
+        if !text.bytes().all(is_plain)
+            && let Some(c) = text.chars().find(|c| c.is_control() || Some(*c) == form.separator)
+        {
             self.refuse(field, format!("含有“{}”(U+{:04X})，不能写入银行文件，请更正", c.escape_debug(), u32::from(c)));
             return;
         }
@@ -331,4 +342,19 @@ fn escaped(text: &str) -> std::borrow::Cow<'_, str> {
         }
     }
     escaped.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_width_of_a_character_is_that_of_its_bytes() {
+        let characters = ('\0'..='\u{A000}').chain(['𠮷', '\u{E000}', '\u{FF08}', '\u{FFFD}']);
+        for text in characters.map(String::from) {
+            for form in [FormCharset::Gbk, FormCharset::Gb18030, FormCharset::Utf8] {
+                assert_eq!(width(&text, form), encode(&text, form).map(|bytes| bytes.len()), "{text:?} {form:?}");
+            }
+        }
+    }
 }
