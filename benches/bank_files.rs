@@ -17,6 +17,10 @@ use fafang::formats::bank::layout::{reader, writer};
 use fafang::formats::bank::neutral::{self, FileHeader, PaymentRow};
 use fafang::formats::charset::{Charset, encode};
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Rows of a file, measured and tried.

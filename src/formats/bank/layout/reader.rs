@@ -7,12 +7,13 @@
 use std::borrow::Cow;
 
 use chrono::NaiveDate;
+use memchr::memchr_iter;
 
 use crate::domain::bank::{Bank, Layout};
 use crate::domain::bank_form::{AnswerForm, Column, Field, Form, FormCharset, Piece, Place, Said, Template, Unit};
 use crate::domain::money::Money;
 use crate::domain::period::parse_date;
-use crate::domain::text::{fold_width, mask_long_numbers};
+use crate::domain::text::{between, fold_width, mask_long_numbers};
 use crate::formats::charset::{self, Charset, CharsetError, is_unmarked_utf8};
 use crate::formats::table::{Cell, TableError, is_workbook, read_table};
 
@@ -286,21 +287,23 @@ fn decoded(form: &Form, bytes: &[u8]) -> Result<String, ReadError> {
 }
 
 fn text_lines<'t>(form: &Form, text: &'t str) -> Result<Vec<Line<'t>>, ReadError> {
-    let mut lines = Vec::new();
-    for (number, line) in (1..).zip(text.split('\n')) {
+    let mut lines = Vec::with_capacity(memchr_iter(b'\n', text.as_bytes()).count() + 1);
+    let mut usual = 0;
+    for (number, line) in (1..).zip(between(b'\n', text)) {
         if line.len() > LONGEST_LINE {
             return Err(ReadError::LineTooLong(number));
         }
         let line = line.strip_suffix('\r').unwrap_or(line);
-        let cells = split(line, form.answer.separator).ok_or(ReadError::Quote(number))?;
+        let cells = split(line, form.answer.separator, usual).ok_or(ReadError::Quote(number))?;
+        usual = cells.len();
         lines.push(Line { number, cells, text: line.into() });
     }
     Ok(lines)
 }
 
-/// The fields of a line. A field that begins with a quote ends with one, and may hold the separator.
-fn split(line: &str, separator: char) -> Option<Vec<Cow<'_, str>>> {
-    let (mut cells, mut rest) = (Vec::new(), line);
+/// The fields of a line, about as many as is usual. A field that begins with a quote ends with one, and may hold the separator.
+fn split(line: &str, separator: char, usual: usize) -> Option<Vec<Cow<'_, str>>> {
+    let (mut cells, mut rest) = (Vec::with_capacity(usual), line);
     loop {
         let (cell, after) = if separator == ',' && rest.starts_with('"') {
             let mut end = 1 + rest[1..].find('"')?;
@@ -405,9 +408,10 @@ fn read_row(
     }
     let at = |wanted: Column| columns.iter().find(|(column, _)| *column == wanted).map(|(_, at)| line.cell(*at));
     let text = |column: Column| at(column).unwrap_or_default().to_string();
-    let (amount_text, account) = (text(Column::Amount), fold_width(&text(Column::Account)).into_owned());
+    let amount_text = at(Column::Amount).unwrap_or_default();
+    let account = fold_width(at(Column::Account).unwrap_or_default()).into_owned();
     let unit = if is_fen { "以分为单位的整数" } else { "120.00 这样的金额" };
-    let amount = money(&amount_text, is_fen).ok_or_else(|| line.wrong("金额", &amount_text, unit))?;
+    let amount = money(amount_text, is_fen).ok_or_else(|| line.wrong("金额", amount_text, unit))?;
     let paid = match at(Column::PaidAmount).unwrap_or_default() {
         "" => None,
         found => Some(money(found, is_fen).ok_or_else(|| line.wrong("实处理金额", found, unit))?),
