@@ -52,6 +52,14 @@ impl Failure {
         Failure::new(Kind::Input, code, message)
     }
 
+    /// The input is wrong, as its reader says: what is there and what should be, and, on a line of its own where it has one,
+    /// what to do; `usual` is done otherwise.
+    pub fn unread(code: &'static str, name: &str, reader: &impl std::fmt::Display, usual: &str) -> Failure {
+        let text = reader.to_string();
+        let (message, hint) = text.split_once('\n').unwrap_or((&text, usual));
+        Failure::input(code, format!("{name}: {message}")).hint(hint)
+    }
+
     /// Someone else was first.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Failure {
         Failure::new(Kind::Conflict, code, message)

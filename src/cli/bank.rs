@@ -378,18 +378,12 @@ fn files_with(desk: &Desk, named: &[PathBuf], endings: &[&str]) -> Result<Vec<Pa
     let book = &desk.office.banks;
     let is_other = |layout: &Layout| layout.form.is_some() || layout.standard != Standard::Neutral;
     let endings = if book.layouts_in_use().any(is_other) { endings } else { &["txt"] };
-    let mut files = Vec::new();
-    for path in named {
-        if path.is_dir() {
-            let mut inside = Vec::new();
-            for ending in endings {
-                inside.extend(folder::list(path, ending)?);
-            }
-            inside.sort();
-            files.extend(inside);
-        } else {
-            files.push(path.clone());
+    folder::named(named, |path| {
+        let mut inside = Vec::new();
+        for ending in endings {
+            inside.extend(folder::list(path, ending)?);
         }
-    }
-    Ok(files)
+        inside.sort();
+        Ok(inside)
+    })
 }

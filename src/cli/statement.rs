@@ -35,7 +35,9 @@ pub struct MatchArgs {
 }
 
 pub async fn run(args: Args, desk: &Desk) -> Answer {
-    let paths = files_of(&args.files)?;
+    let paths = folder::named(&args.files, |path| {
+        Ok(folder::all(path)?.into_iter().filter(|file| !is_incomplete(&name_of(file))).collect())
+    })?;
     let mut others = Vec::new();
     let said = Said { bank: args.bank.as_deref(), account: args.account.as_deref(), place: None };
     let table = desk.office.settings.statement_table_of(said.bank_of_tables());
@@ -70,19 +72,6 @@ pub async fn run(args: Args, desk: &Desk) -> Answer {
 
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Files named, and the files of folders named, in order of name.
-fn files_of(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in named {
-        if path.is_dir() {
-            files.extend(folder::all(path)?.into_iter().filter(|file| !is_incomplete(&name_of(file))));
-        } else {
-            files.push(path.clone());
-        }
-    }
-    Ok(files)
 }
 
 pub async fn run_match(args: MatchArgs, desk: &Desk) -> Answer {

@@ -44,6 +44,25 @@ pub fn list(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
+/// Files that were named, and of folders that were named what `inside` finds there.
+///
+/// # Errors
+/// Those of `inside`.
+pub fn named(
+    paths: &[PathBuf],
+    inside: impl Fn(&Path) -> Result<Vec<PathBuf>, Failure>,
+) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(inside(path)?);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
 /// Files of a folder, by name.
 ///
 /// # Errors

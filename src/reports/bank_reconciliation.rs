@@ -68,6 +68,14 @@ type ItemKey = (i64, i64, i64, String);
 /// Reads all accounts of which there are statements.
 pub(super) async fn accounts(tx: &mut Tx, office: &Office) -> Result<Vec<Account>, Failure> {
     let agency = office.agency_code.as_str();
+    let mut by_account: BTreeMap<(String, String), Vec<StoredStatement>> = BTreeMap::new();
+    for statement in statement::list(tx, agency).await? {
+        by_account.entry((statement.bank_code.clone(), statement.account.clone())).or_default().push(statement);
+    }
+    // An office that takes in no statements does not read its books for them, every time that it reconciles.
+    if by_account.is_empty() {
+        return Ok(Vec::new());
+    }
     let parts = statement::parts(tx, agency).await?;
     let items = statement::book_items(tx, agency, &parts).await?;
     let mut entries: HashMap<String, Vec<TakenEntry>> = HashMap::new();
@@ -93,10 +101,6 @@ pub(super) async fn accounts(tx: &mut Tx, office: &Office) -> Result<Vec<Account
                 .push((day, Money(part.amount_fen)));
         }
         by_entry.entry(part.entry_no).or_default().push(part);
-    }
-    let mut by_account: BTreeMap<(String, String), Vec<StoredStatement>> = BTreeMap::new();
-    for statement in statement::list(tx, agency).await? {
-        by_account.entry((statement.bank_code.clone(), statement.account.clone())).or_default().push(statement);
     }
     let mut accounts = Vec::new();
     for ((bank_code, number), statements) in by_account {

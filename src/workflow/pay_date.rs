@@ -20,7 +20,7 @@ use super::voucher_basis;
 use crate::domain::calendar::Calendar;
 use crate::domain::delivery::DeliveryKind;
 use crate::domain::money::Money;
-use crate::domain::payment::{FrozenDigest, Payment};
+use crate::domain::payment::FrozenDigest;
 use crate::domain::period::{date_from_number, date_number};
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
@@ -129,18 +129,13 @@ pub(super) async fn redate(
     let overtaken = overtaken_since(office, step, run).await?;
     let (mut detail, mut sums, mut left) = (Vec::new(), month_sum::Sums::default(), Vec::new());
     for file in ours {
+        let before = left.len();
         detail.push(write_anew(office, step, run, (&file, date), (&overtaken, &mut left)).await?);
-        left.iter()
-            .filter(|(payment, _)| is_of(&file, payment))
-            .for_each(|(p, _)| sums.withhold(&p.covers, file.file_no));
+        left[before..].iter().for_each(|(payment, _)| sums.withhold(&payment.covers, file.file_no));
     }
     let withheld = record_withheld(step, run, &left, "改支付日期时暂缓").await?;
     month_sum::add(&mut step.tx, &step.agency, run, sums).await?;
     Ok((detail, withheld))
-}
-
-fn is_of(file: &PaymentFile, payment: &Payment) -> bool {
-    (file.first_line_no..=file.last_line_no).contains(&payment.line_no)
 }
 
 /// Writes one file anew, without those who are overtaken; they are added to those who are left out.
@@ -168,8 +163,9 @@ async fn write_anew(
                 continue;
             }
             before.line(&line);
-            if let Some(overtaken) = overtaken.iter().find(|(payment, _)| payment.line_no == line.line_no) {
-                left_here.push(overtaken.clone());
+            // They were found line by line.
+            if let Ok(at) = overtaken.binary_search_by_key(&line.line_no, |(payment, _)| payment.line_no) {
+                left_here.push(overtaken[at].clone());
                 continue;
             }
             now.line(&line);

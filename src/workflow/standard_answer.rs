@@ -127,10 +127,7 @@ async fn answered<'a>(
 }
 
 fn unreadable(name: &str, error: &ReadError) -> Failure {
-    // The message tells what is there and what should be; its last line, where it has one, what to do.
-    let text = error.to_string();
-    let (message, hint) = text.split_once('\n').unwrap_or((&text, "没有读入；请向银行重新取文件，不要手工修改"));
-    Failure::input(error.code(), format!("{name}: {message}")).hint(hint)
+    Failure::unread(error.code(), name, error, "没有读入；请向银行重新取文件，不要手工修改")
 }
 
 fn unbelievable(name: &str, file: &PaymentFile, why: Unbelievable) -> Failure {

@@ -176,11 +176,8 @@ fn read_all(
         }
         match read_statements(&name, &bytes, office.settings.statement_table_of(said.bank_of_tables())) {
             Err(error) => {
-                let (message, hint) = error.to_string().split_once('\n').map_or_else(
-                    || (error.to_string(), "没有读入；请向银行重新取对账单，不要手工修改".to_string()),
-                    |(message, hint)| (message.to_string(), hint.to_string()),
-                );
-                refused.push(Failure::input(error.code(), format!("{name}: {message}")).hint(hint));
+                let usual = "没有读入；请向银行重新取对账单，不要手工修改";
+                refused.push(Failure::unread(error.code(), &name, &error, usual));
             }
             Ok(statements) => {
                 let file = std::sync::Arc::new(ReadFile { name, digest, bytes });
