@@ -438,11 +438,15 @@ pub(super) fn without_time(text: &str) -> &str {
 
 /// Without the blanks around it, which most cells do not have.
 fn trimmed(text: &str) -> &str {
-    // From E4 on begin the characters of Chinese, and no blank.
-    let is_ink = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_graphic() || *byte >= 0xE4);
     let bytes = text.as_bytes();
-    let last = bytes.last().filter(|byte| byte.is_ascii()).or_else(|| bytes.iter().nth_back(2));
-    if is_ink(bytes.first()) && is_ink(last) { text } else { text.trim() }
+    // From E4 on begin the characters of Chinese, of three bytes or more, and no blank.
+    let begins = bytes.first().is_some_and(|first| first.is_ascii_graphic() || *first >= 0xE4);
+    let ends = match bytes {
+        [.., last] if last.is_ascii() => last.is_ascii_graphic(),
+        [.., first_of_three, _, _] => *first_of_three >= 0xE4,
+        _ => false,
+    };
+    if begins && ends { text } else { text.trim() }
 }
 
 pub(super) fn digits_in(text: &str) -> usize {
@@ -523,6 +527,16 @@ pub(super) mod tests {
         assert_eq!(quoted("见652827194005010017"), "“见652***********0017”");
         assert_eq!((quoted(""), quoted("王")), ("为空".to_string(), "“王”".to_string()));
         assert!(is_scientific("6.52827E+17") && !is_scientific("E17") && !is_scientific("65282719400501001X"));
+    }
+
+    #[test]
+    fn a_blank_of_two_bytes_behind_a_digit_is_gone() {
+        for blank in ['\u{85}', '\u{a0}', '\u{1680}', '\u{3000}'] {
+            for text in ["6228", "王1", "\u{20000}1", "王", "\u{20000}"] {
+                assert_eq!(trimmed(&format!("{text}{blank}")), text);
+                assert_eq!(trimmed(&format!("{blank}{text}")), text);
+            }
+        }
     }
 
     proptest! {
