@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{Answer, Desk, exit_code};
-use crate::domain::bank::Layout;
+use crate::domain::bank::{Layout, ReasonClass};
 use crate::domain::bank_form::{Form, MatchBy, Said};
 use crate::domain::text::mask_long_numbers;
 use crate::exchange::folder;
@@ -178,10 +178,19 @@ fn shown(layout: &Layout, form: &Form, on: chrono::NaiveDate) -> Result<Shown, F
         Failure::new(Kind::Configuration, "CANNOT_WRITE", format!("样例不能按这个布局写出:\n{}", list.join("\n")))
             .hint("请核对 file 里的位数和字节数")
     })?;
+    let closed = layout.reasons.iter().find(|reason| reason.class == ReasonClass::AccountClosed);
+    let closed = closed.map_or(("", "已销户"), |reason| (reason.code.as_str(), reason.text.as_str()));
     let fates: Vec<sample::Fate<'_>> = (1..)
         .zip(&rows)
-        .zip([(Said::Credited, ""), (Said::Rejected, "已销户")])
-        .map(|((seq, row), (said, reason))| sample::Fate { seq, row, said, reason, bank_ref: "" })
+        .zip([(Said::Credited, ("", "")), (Said::Rejected, closed)])
+        .map(|((seq, row), (said, (reason_code, reason)))| sample::Fate {
+            seq,
+            row,
+            said,
+            reason_code,
+            reason,
+            bank_ref: "",
+        })
         .collect();
     let lines = sample::answer(form, &bank, &header, &fates);
     let answer = sample::text(form, &lines);

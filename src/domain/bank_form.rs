@@ -46,6 +46,15 @@ impl FormCharset {
             FormCharset::Utf8Bom => "utf-8-bom",
         }
     }
+
+    /// As XML declares it.
+    pub fn declared(self) -> &'static str {
+        match self {
+            FormCharset::Gbk => "GBK",
+            FormCharset::Gb18030 => "GB18030",
+            FormCharset::Utf8 | FormCharset::Utf8Bom => "UTF-8",
+        }
+    }
 }
 
 /// How an amount is written.
@@ -383,13 +392,16 @@ pub struct AnswerForm {
     pub separator: char,
     /// Of its amounts.
     pub unit: Unit,
-    /// Lines before the titles, or before the rows; cell by cell, an empty template is anything.
+    /// In XML, the element that is one row, with those around it that tell it from others; empty elsewhere.
+    pub record: String,
+    /// Lines before the titles, or before the rows; cell by cell, an empty template is anything. In XML, elements
+    /// outside of the rows: `INFO/REQ_SN={file_ref}`.
     pub head: Vec<Vec<Template>>,
     /// Lines after the rows.
     pub tail: Vec<Vec<Template>>,
     /// Lines that begin so are skipped; empty: none are.
     pub comment: String,
-    /// Where the columns are.
+    /// Where the columns are; in XML, their titles are elements and attributes within the row.
     pub columns: Vec<(Column, Place)>,
     /// Which texts are which status, exactly.
     pub statuses: Vec<(Said, String)>,
@@ -397,12 +409,25 @@ pub struct AnswerForm {
     pub reason_split: Option<char>,
     /// How rows find their payments.
     pub match_by: MatchBy,
+    /// Why its rows tell no account, or no amount, where they do not.
+    pub no_account: Option<String>,
 }
 
 impl AnswerForm {
     /// True when the columns are found by their titles.
     pub fn has_titles(&self) -> bool {
         self.columns.iter().any(|(_, place)| matches!(place, Place::Titled(_)))
+    }
+
+    /// True when the text is a status of this kind: exactly as it is listed.
+    pub fn means(&self, text: &str, said: Said) -> bool {
+        self.statuses.iter().any(|(known, known_text)| *known == said && known_text == text)
+    }
+
+    /// True when one column holds both the status and the code of the reason.
+    pub fn status_is_reason(&self) -> bool {
+        let of = |wanted: Column| self.columns.iter().find(|(column, _)| *column == wanted).map(|(_, place)| place);
+        of(Column::ReasonCode).is_some_and(|place| Some(place) == of(Column::Status))
     }
 
     /// The texts that are a status.

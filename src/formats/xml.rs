@@ -319,6 +319,12 @@ impl<'t> Reader<'t> {
         self.line
     }
 
+    /// Names of the elements that are open, outermost first.
+    #[must_use]
+    pub fn path(&self) -> &[String] {
+        &self.open
+    }
+
     /// How many elements are open.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -487,7 +493,8 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// True for a name of an element or an attribute.
+pub(super) fn is_name(name: &str) -> bool {
     let is_first = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');
     let is_later = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '-' | '.' | '·');
     name.starts_with(is_first) && name.chars().all(is_later)
@@ -593,7 +600,7 @@ impl Writer {
     }
 
     /// An element that holds a text, with attributes.
-    pub fn leaf_with(&mut self, name: &'static str, attributes: &[(&str, &str)], text: &str) {
+    pub fn leaf_with(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
         self.tag(name, attributes);
         escape(text, &mut self.text);
         self.text.push_str("</");
@@ -601,14 +608,32 @@ impl Writer {
         self.text.push_str(">\n");
     }
 
+    /// An element with all that is in it: elements, or else its text.
+    pub fn node(&mut self, node: &Node) {
+        let attributes: Vec<(&str, &str)> = node.attributes.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        if node.children.is_empty() {
+            return self.leaf_with(&node.name, &attributes, &node.content);
+        }
+        self.tag(&node.name, &attributes);
+        self.text.push('\n');
+        self.open.push("");
+        node.children.iter().for_each(|child| self.node(child));
+        self.open.pop();
+        self.end(&node.name);
+    }
+
     /// The innermost element ends.
     pub fn close(&mut self) {
         if let Some(name) = self.open.pop() {
-            self.indent();
-            self.text.push_str("</");
-            self.text.push_str(name);
-            self.text.push_str(">\n");
+            self.end(name);
         }
+    }
+
+    fn end(&mut self, name: &str) {
+        self.indent();
+        self.text.push_str("</");
+        self.text.push_str(name);
+        self.text.push_str(">\n");
     }
 
     /// The document, all its elements closed.

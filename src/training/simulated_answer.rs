@@ -73,7 +73,8 @@ impl SimulatedBank {
             in_first.extend(open);
             in_first.sort_by_key(|(seq, ..)| *seq);
         }
-        let returned = |(seq, row)| Told { seq, row, said: Said::Returned, reason: "退票".to_string() };
+        let returned =
+            |(seq, row)| Told { seq, row, said: Said::Returned, reason: (String::new(), "退票".to_string()) };
         let write = |told: Vec<Told<'_>>| self.write_own(own, &sent, &told);
         Ok(Answers {
             first: write(Told::all(own.layout, in_first))?,
@@ -94,10 +95,11 @@ impl SimulatedBank {
         let refs: Vec<String> = told.iter().map(|told| SimulatedBank::reference(told.row)).collect();
         let with_refs = told.iter().zip(&refs);
         let fates: Vec<sample::Fate<'_>> = with_refs
-            .map(|(Told { seq, row, said, reason }, bank_ref)| sample::Fate {
+            .map(|(Told { seq, row, said, reason: (reason_code, reason) }, bank_ref)| sample::Fate {
                 seq: *seq,
                 row,
                 said: *said,
+                reason_code,
                 reason,
                 bank_ref,
             })
@@ -129,7 +131,8 @@ struct Told<'r> {
     seq: usize,
     row: &'r PaymentRow,
     said: Said,
-    reason: String,
+    /// Code and text.
+    reason: (String, String),
 }
 
 impl<'r> Told<'r> {
@@ -139,16 +142,16 @@ impl<'r> Told<'r> {
 
     fn of(layout: &Layout, seq: usize, row: &'r PaymentRow, fate: Fate) -> Told<'r> {
         let (said, reason) = match fate {
-            Fate::Credit => (Said::Credited, String::new()),
-            Fate::Open => (Said::Open, String::new()),
+            Fate::Credit => (Said::Credited, Default::default()),
+            Fate::Open => (Said::Open, Default::default()),
             Fate::Reject(code) => (Said::Rejected, reason(layout, &code)),
         };
         Told { seq, row, said, reason }
     }
 }
 
-/// The bank's own words for a reason: of its code, else of the class that the code has in `neutral`.
-fn reason(layout: &Layout, code: &str) -> String {
+/// The bank's own code and words for a reason: of its code, else of the class that the code has in `neutral`.
+fn reason(layout: &Layout, code: &str) -> (String, String) {
     let class = match code {
         "3031" => ReasonClass::NameMismatch,
         "3018" => ReasonClass::AccountClosed,
@@ -156,5 +159,6 @@ fn reason(layout: &Layout, code: &str) -> String {
     };
     let known = layout.reasons.iter().find(|r| r.code == code);
     let known = known.or_else(|| layout.reasons.iter().find(|r| r.class == class));
-    known.map_or("SIM 未列入代码表的原因".to_string(), |reason| reason.text.replace('*', "SIM"))
+    let unknown = || (String::new(), "SIM 未列入代码表的原因".to_string());
+    known.map_or_else(unknown, |reason| (reason.code.clone(), reason.text.replace('*', "SIM")))
 }

@@ -185,6 +185,12 @@ async fn matched(
             layout.code
         ));
     }
+    if let Some(reason) = &form.answer.no_account {
+        notices.push(format!(
+            "布局 {} 的回盘不写账号或金额（{reason}），已按银行带回的编号认出每一笔，账号和金额以报盘为准",
+            layout.code
+        ));
+    }
     Ok(Laid { file, run, answer: matched.answer, findings, notices })
 }
 

@@ -287,6 +287,7 @@ fn bank_files() -> Vec<Vec<u8>> {
         include_str!("../../config/banks/citic.toml"),
         include_str!("../../config/banks/city-bank-core.toml"),
         include_str!("../../config/banks/unionpay-chinapay.toml"),
+        include_str!("../../config/banks/unionpay-aipg.toml"),
         include_str!("../../config/banks/boc-payoff.toml"),
     ]
     .map(|text| text.as_bytes().to_vec())
@@ -329,7 +330,14 @@ fn bank_answers() -> Vec<Vec<u8>> {
         let form = layout.form.as_ref()?;
         let said = |at: usize| form.answer.statuses.get(at % form.answer.statuses.len().max(1)).map(|(said, _)| *said);
         let fates = rows.iter().enumerate().filter_map(|(at, row)| {
-            Some(sample::Fate { seq: at + 1, row, said: said(at)?, reason: "户名不符", bank_ref: "B1" })
+            Some(sample::Fate {
+                seq: at + 1,
+                row,
+                said: said(at)?,
+                reason_code: "",
+                reason: "户名不符",
+                bank_ref: "B1",
+            })
         });
         let fates: Vec<sample::Fate<'_>> = fates.collect();
         sample::bytes(form, &sample::answer(form, bank, header, &fates)).ok()

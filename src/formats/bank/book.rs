@@ -16,7 +16,7 @@ use crate::domain::bank::{Bank, BankBook, Layout, OtherLayouts, Reason, ReasonCl
 use crate::domain::text::folded;
 
 /// What comes with the program.
-const BUILT_IN: [&str; 20] = [
+const BUILT_IN: [&str; 21] = [
     include_str!("../../../config/banks/neutral.toml"),
     include_str!("../../../config/banks/icbc-bpt.toml"),
     include_str!("../../../config/banks/icbc-workbook.toml"),
@@ -34,6 +34,7 @@ const BUILT_IN: [&str; 20] = [
     include_str!("../../../config/banks/psbc.toml"),
     include_str!("../../../config/banks/lanzhou.toml"),
     include_str!("../../../config/banks/city-bank-core.toml"),
+    include_str!("../../../config/banks/unionpay-aipg.toml"),
     include_str!("../../../config/banks/unionpay-chinapay.toml"),
     include_str!("../../../config/banks/iso20022.toml"),
     include_str!("../../../config/banks/treasury.toml"),

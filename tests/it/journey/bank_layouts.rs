@@ -180,6 +180,55 @@ async fn sent_to_the_bank_is_open_until_it_is_credited_and_may_come_back_later()
     .await;
 }
 
+/// An answer in XML that tells neither account nor amount: the number of the request says which file it answers, and
+/// nothing else does.
+#[tokio::test]
+async fn an_answer_in_xml_counts_for_the_file_whose_number_it_brings_back() {
+    on_both_engines(async |office| {
+        office.import(&people(office)).await;
+        let aipg = finance(office, "unionpay-aipg");
+        let issued = send(office, &aipg, "2026-01").await;
+        let (file, sent) = (&issued.files[0].file, GBK.decode(&issued.files[0].bytes).0);
+        assert!(sent.contains(&format!("<REQ_SN>{}</REQ_SN>", file.file_ref)) && sent.contains("<TOTAL_SUM>60000<"));
+        assert_eq!(sent.matches("<AMOUNT>12000</AMOUNT>").count(), 5);
+        let answer = |reference: &str, code: &dyn Fn(usize) -> &'static str| -> String {
+            let row = |at| format!("<RET_DETAIL><SN>{at:04}</SN><RET_CODE>{}</RET_CODE><ERR_MSG/></RET_DETAIL>\n", code(at));
+            let rows: String = (1..=5).map(row).collect();
+            format!(
+                "<?xml version=\"1.0\" encoding=\"GBK\"?>\n<AIPG><INFO><REQ_SN>{reference}</REQ_SN></INFO>\n<BODY>{rows}</BODY></AIPG>"
+            )
+        };
+        let first = |at| ["", "0000", "3018", "4000", "3028", "0000"][at];
+        let other = answer("652827-202512-1-RCC-1", &first);
+        let unnamed = take(&aipg, AnswerKind::Return, "回盘.xml", &other, None);
+        refused(office.changes_nothing(unnamed).await, "RETURN_FILE_UNKNOWN");
+        // Also where the clerk says that it is this file's.
+        let named = take(&aipg, AnswerKind::Return, "回盘.xml", &other, Some(&file.file_ref));
+        let failure = refused(office.changes_nothing(named).await, "RETURN_HEADER_DIFFERS");
+        assert!(failure.message.contains("文件编号: 652827-202512-1-RCC-1，应为"), "{}", failure.message);
+        let good = answer(&file.file_ref, &first);
+        let cut = good.split("</BODY>").next().unwrap();
+        let damaged = take(&aipg, AnswerKind::Return, "回盘.xml", cut, None);
+        refused(office.changes_nothing(damaged).await, "XML_TRUNCATED");
+
+        let taken = take(&aipg, AnswerKind::Return, "回盘.xml", &good, None).await.unwrap();
+        assert_eq!((taken.credited.rows, taken.rejected.rows, taken.open.rows), (3, 1, 1));
+        assert!(taken.findings.is_empty() && taken.notices[0].contains("账号和金额以报盘为准"), "{taken:?}");
+        assert_eq!(office.holds().await[0].reason, HoldReason::Bank(ReasonClass::AccountClosed));
+        let settled = answer(&file.file_ref, &|at| if at == 4 { "0000" } else { first(at) });
+        let taken = take(&aipg, AnswerKind::Return, "回盘2.xml", &settled, None).await.unwrap();
+        assert!(taken.settled, "{taken:?}");
+        let mut late = answer(&file.file_ref, &|_| "3056").replace("<BODY>", "<BODY>\n");
+        let other_rows = |line: &&str| !line.contains("<SN>") || line.contains("<SN>0005<");
+        late = late.lines().filter(other_rows).collect();
+        let taken = take(&aipg, AnswerKind::LateReturn, "退票.xml", &late, None).await.unwrap();
+        assert_eq!((taken.returned.rows, taken.returned.amount), (1, yuan(120)));
+        assert_eq!(office.money().await.2, yuan(360));
+        office.doctor().await;
+    })
+    .await;
+}
+
 /// Trap 11 and the refusals of a core system: the answer to another file is refused whole, with what differs.
 #[tokio::test]
 async fn trap_11_an_answer_to_another_batch_date_total_or_unit_is_refused_whole() {

@@ -3,6 +3,7 @@
 //! here is what they must be together. Everything that is wrong is told at once.
 
 use super::keys::{FORM, Problem, Said as Stands, Told};
+use super::records::Path;
 use super::template::{Holds, template};
 use super::writer;
 use crate::domain::bank_form::{
@@ -166,11 +167,7 @@ fn as_xml(form: &Form, file: &Told<'_>, problems: &mut Vec<Problem>) {
         problems.push(file.wrong("separator", "XML 没有分隔符，请删除这一项"));
     }
     let first = form.head.first().and_then(|line| line.0.first());
-    let charset = match form.charset {
-        FormCharset::Gbk => "GBK",
-        FormCharset::Gb18030 => "GB18030",
-        FormCharset::Utf8 | FormCharset::Utf8Bom => "UTF-8",
-    };
+    let charset = form.charset.declared();
     let is_declared = |text: &str| {
         text.starts_with("<?xml ") && text.to_ascii_uppercase().contains(&format!("ENCODING=\"{charset}\""))
     };
@@ -209,16 +206,23 @@ fn answer_form(
                 Template::default()
             }
         };
-        let cells = |(line, text): (usize, &str)| text.split(separator).map(|text| cell(line, text)).collect();
+        let cells = |(line, text): (usize, &'_ str)| match medium {
+            Medium::Xml => vec![cell(line, text)],
+            _ => text.split(separator).map(|text| cell(line, text)).collect(),
+        };
         told.texts(key).into_iter().map(cells).collect()
     };
     let (head, tail) = (lines("head"), lines("tail"));
     let columns = columns(&told.table("columns")?, problems);
     by_position(told, &columns, problems);
     let has = |wanted: Column| columns.iter().any(|(column, _)| *column == wanted);
+    let no_account = told.text("no_account").map(|reason| reason.trim().to_string());
     for needed in [Column::Account, Column::Amount, Column::Status] {
-        if !has(needed) {
-            let problem = format!("没有{}，回盘必须有账号、金额和状态", needed.title());
+        if !has(needed) && (no_account.is_none() || needed == Column::Status) {
+            let problem = format!(
+                "没有{}，回盘必须有账号、金额和状态；银行确实不写账号或金额时，写明 no_account",
+                needed.title()
+            );
             problems.push(told.wrong("columns", problem));
         }
     }
@@ -242,7 +246,77 @@ fn answer_form(
     let reason_split = self::separator(told, "reason_split", problems);
     let statuses = statuses(&told.table("status")?, problems);
     let comment = told.text("comment").unwrap_or_default().to_string();
-    Some(AnswerForm { medium, separator, unit, head, tail, comment, columns, statuses, reason_split, match_by })
+    let record = told.text("record").unwrap_or_default().trim().to_string();
+    let form = AnswerForm {
+        medium,
+        separator,
+        unit,
+        record,
+        head,
+        tail,
+        comment,
+        columns,
+        statuses,
+        reason_split,
+        match_by,
+        no_account,
+    };
+    tells_no_account(&form, told, problems);
+    match medium {
+        Medium::Xml => answer_in_xml(&form, told, problems),
+        _ if told.has("record") => problems.push(told.wrong("record", "只有 kind = \"xml\" 的回盘才写")),
+        _ => {}
+    }
+    Some(form)
+}
+
+/// Rows that tell no account, or no amount, are known by our own words alone: those must say which file it is.
+fn tells_no_account(form: &AnswerForm, told: &Told<'_>, problems: &mut Vec<Problem>) {
+    if form.no_account.is_none() {
+        return;
+    }
+    let has = |wanted: Column| form.columns.iter().any(|(column, _)| *column == wanted);
+    let says = |wanted: Field| form.head.iter().chain(&form.tail).flatten().any(|cell| cell.has(wanted));
+    let problem = match form.match_by {
+        _ if has(Column::Account) && has(Column::Amount) => "账号和金额两栏都有，请删除这一项",
+        MatchBy::Account(_) => "按账号、户名、金额核对（no_reference）时，账号和金额都要有",
+        MatchBy::Seq if !says(Field::FileRef) => {
+            "只有序号认不出是哪个文件的回盘；请在 head 里用 {file_ref} 写明银行带回的文件编号"
+        }
+        _ if says(Field::Total) && !has(Column::Amount) => "没有金额一栏，head 和 tail 里的 {total} 无从核对",
+        _ => return,
+    };
+    problems.push(told.wrong("no_account", problem));
+}
+
+/// In XML everything is found by its name.
+fn answer_in_xml(form: &AnswerForm, told: &Told<'_>, problems: &mut Vec<Problem>) {
+    if !told.has("record") {
+        problems.push(told.missing("record"));
+    } else if Path::of(&form.record).is_none_or(|path| path.attribute.is_some()) {
+        problems.push(told.wrong("record", format!("“{}”，应为元素名，如 RET_DETAIL、BODY/RET_DETAIL", form.record)));
+    }
+    for key in ["separator", "tail", "comment", "by_position"] {
+        if told.has(key) {
+            problems.push(told.wrong(key, "XML 里没有，请删除这一项"));
+        }
+    }
+    for ((line, text), cells) in told.texts("head").into_iter().zip(&form.head) {
+        if cells.first().and_then(Path::of_head).is_none() {
+            let problem = format!("“{text}”，应为元素或属性的名称、等号、内容，如 INFO/REQ_SN={{file_ref}}");
+            problems.push(Problem { line, ..told.wrong("head", problem) });
+        }
+    }
+    for (column, place) in &form.columns {
+        let is_wrong = match place {
+            Place::At(_) => true,
+            Place::Titled(paths) => paths.iter().any(|path| Path::of(path).is_none()),
+        };
+        if is_wrong {
+            let problem = format!("{}应为明细里的元素或属性，如 SN、PAYEE/NAME、@state", column.title());
+            problems.push(told.wrong("columns", problem));
+        }
+    }
 }
 
 /// At most one field, or the text around it could mean several things.
@@ -285,7 +359,11 @@ fn columns(told: &Told<'_>, problems: &mut Vec<Problem>) -> Vec<(Column, Place)>
                 continue;
             }
         };
-        if columns.iter().any(|(_, other)| *other == place) {
+        // A bank's code of the result may be status and reason in one.
+        let shared = |other: Column| {
+            [(Column::Status, Column::ReasonCode), (Column::ReasonCode, Column::Status)].contains(&(*column, other))
+        };
+        if columns.iter().any(|(known, other)| *other == place && !shared(*known)) {
             wrong("与另一项是同一栏".to_string());
         }
         columns.push((*column, place));

@@ -153,13 +153,18 @@ pub const PAYMENT: &[Key] = &[
 pub const ANSWER: &[Key] = &[
     may("kind", MEDIA, "银行给的文件种类，不写即与报盘相同；text 和 workbook 读入时按内容识别，xls 也可以"),
     may("separator", Kind::Text, "回盘的分隔符，不写即与报盘相同"),
+    may(
+        "record",
+        Kind::Text,
+        "xml 里一笔明细是哪个元素，如 RET_DETAIL；同名的有别的用处时写上外层，如 BODY/RET_DETAIL",
+    ),
     must("amount", UNITS, "回盘的金额单位"),
     may(
         "head",
         Kind::Texts,
-        "栏名之前的行，一行一项，按分隔符分栏；写出的文字必须一致，空着的不看，{…} 与报盘或明细核对",
+        "栏名之前的行，一行一项，按分隔符分栏；写出的文字必须一致，空着的不看，{…} 与报盘或明细核对。xml 写明细之外的元素和内容，如 INFO/REQ_SN={file_ref}、INFO/RET_CODE=0000",
     ),
-    may("tail", Kind::Texts, "明细之后的行，写法同 head"),
+    may("tail", Kind::Texts, "明细之后的行，写法同 head；xml 不写"),
     may("comment", Kind::Text, "以它开头的行跳过，如 #"),
     may("by_position", Kind::Text, "回盘没有栏名时写明原因，columns 改写第几栏"),
     may(
@@ -167,8 +172,17 @@ pub const ANSWER: &[Key] = &[
         Kind::Text,
         "回盘带不回 payment_ref 和 seq 时写明原因，将按账号、户名、金额核对；三者相同而结果不一的按未决处理",
     ),
+    may(
+        "no_account",
+        Kind::Text,
+        "回盘不写账号或金额时写明原因；这时必须有 payment_ref，或者有 seq 并在 head 里用 {file_ref} 认出是哪个文件",
+    ),
     may("reason_split", Kind::Text, "原因写成“代码:原因”时中间的符号"),
-    must("columns", Kind::Columns, "各栏的栏名（几个写法用数组），或第几栏（从 1 起）"),
+    must(
+        "columns",
+        Kind::Columns,
+        "各栏的栏名（几个写法用数组），或第几栏（从 1 起）；xml 写明细里的元素或属性，如 SN、PAYEE/NAME、@state",
+    ),
     must("status", Kind::Table(STATUS), "状态文字，完全一致才算；不在表里的一律按未决处理并列为差异"),
 ];
 

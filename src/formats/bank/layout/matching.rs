@@ -68,13 +68,15 @@ pub fn matched(
         let payment = at.map(|at| &sent[at]);
         let payment_ref = if payment.is_none() && payment_ref.is_empty() { described(row) } else { payment_ref };
         let holder = row.holder.clone().or_else(|| payment.map(|p| p.holder.clone())).unwrap_or_default();
+        // What the bank does not tell is that of the payment which it names by our own words.
+        let amount = row.amount.or_else(|| payment.map(|p| p.amount)).unwrap_or_default();
         AnswerRow {
             row: row.row,
             line_no,
-            account: row.account.clone(),
+            account: row.account.clone().or_else(|| payment.map(|p| p.account.clone())).unwrap_or_default(),
             holder,
-            amount: Ok(row.amount),
-            status: if is_open(row) { AnswerStatus::Open } else { status_of(form, kind, row) },
+            amount: Ok(amount),
+            status: if is_open(row) { AnswerStatus::Open } else { status_of(form, kind, row, amount) },
             reason_code: row.reason_code.clone(),
             reason_text: row.reason.clone(),
             bank_ref: row.bank_ref.clone(),
@@ -88,10 +90,10 @@ pub fn matched(
 
 /// The status of a row. Success with another amount than the one that was sent, or with none where the bank tells
 /// it, is no success.
-fn status_of(form: &AnswerForm, kind: AnswerKind, row: &LaidRow) -> AnswerStatus {
+fn status_of(form: &AnswerForm, kind: AnswerKind, row: &LaidRow, amount: Money) -> AnswerStatus {
     let tells_paid = form.columns.iter().any(|(column, _)| *column == Column::PaidAmount);
     match status(form, kind, &row.status) {
-        AnswerStatus::Credited if tells_paid && row.paid != Some(row.amount) => {
+        AnswerStatus::Credited if tells_paid && row.paid != Some(amount) => {
             let paid = row.paid.map_or("空白".to_string(), |paid| format!("{paid} 元"));
             AnswerStatus::Unknown(format!("{}，实处理金额 {paid}", row.status))
         }
@@ -101,12 +103,11 @@ fn status_of(form: &AnswerForm, kind: AnswerKind, row: &LaidRow) -> AnswerStatus
 
 /// What a status text means in this kind of answer: exactly a text of the list, or nothing.
 fn status(form: &AnswerForm, kind: AnswerKind, text: &str) -> AnswerStatus {
-    let means = |said: Said| form.statuses.iter().any(|(known, known_text)| *known == said && known_text == text);
     match kind {
-        AnswerKind::LateReturn if means(Said::Returned) => AnswerStatus::Returned,
-        AnswerKind::Return if means(Said::Credited) => AnswerStatus::Credited,
-        AnswerKind::Return if means(Said::Rejected) => AnswerStatus::Rejected,
-        AnswerKind::Return if means(Said::Open) => AnswerStatus::Open,
+        AnswerKind::LateReturn if form.means(text, Said::Returned) => AnswerStatus::Returned,
+        AnswerKind::Return if form.means(text, Said::Credited) => AnswerStatus::Credited,
+        AnswerKind::Return if form.means(text, Said::Rejected) => AnswerStatus::Rejected,
+        AnswerKind::Return if form.means(text, Said::Open) => AnswerStatus::Open,
         _ => AnswerStatus::Unknown(text.to_string()),
     }
 }
@@ -128,7 +129,7 @@ fn by_reference(row: &LaidRow, stem: &str, sent: &[Sent]) -> (String, String) {
 
 /// How a row without a reference is named in a finding.
 fn described(row: &LaidRow) -> String {
-    let (holder, amount) = (row.holder.as_deref().unwrap_or_default(), row.amount);
+    let (holder, amount) = (row.holder.as_deref().unwrap_or_default(), row.amount.unwrap_or_default());
     format!("{} {amount} 元", masked_name(holder))
 }
 
@@ -142,7 +143,8 @@ fn by_account(laid: &LaidAnswer, stem: &str, sent: &[Sent], ambiguous: &mut Vec<
     }
     let mut rows: HashMap<Alike<'_>, Vec<usize>> = HashMap::new();
     for (at, row) in laid.rows.iter().enumerate() {
-        let key = (row.account.as_str(), evened(row.holder.as_deref().unwrap_or_default()), row.amount);
+        let (account, holder) = (row.account.as_deref(), evened(row.holder.as_deref().unwrap_or_default()));
+        let key = (account.unwrap_or_default(), holder, row.amount.unwrap_or_default());
         rows.entry(key).or_default().push(at);
     }
     let mut lines = vec![(String::new(), String::new()); laid.rows.len()];

@@ -9,13 +9,17 @@ use std::borrow::Cow;
 use chrono::NaiveDate;
 use memchr::memchr_iter;
 
+use super::records;
 use crate::domain::bank::{Bank, Layout};
-use crate::domain::bank_form::{AnswerForm, Column, Field, Form, FormCharset, Piece, Place, Said, Template, Unit};
+use crate::domain::bank_form::{
+    AnswerForm, Column, Field, Form, FormCharset, Medium, Piece, Place, Said, Template, Unit,
+};
 use crate::domain::money::Money;
 use crate::domain::period::parse_date;
 use crate::domain::text::{between, fold_width, mask_long_numbers};
 use crate::formats::charset::{self, Charset, CharsetError, is_unmarked_utf8};
 use crate::formats::table::{Cell, TableError, is_workbook, read_table};
+use crate::formats::xml::XmlError;
 
 /// Longest line read.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -35,6 +39,17 @@ pub enum ReadError {
     /// A workbook that cannot be read.
     #[error("{0}")]
     Workbook(TableError),
+    /// XML that cannot be read.
+    #[error("{0}")]
+    Xml(XmlError),
+    /// Elements that the description names are not there, or are there twice.
+    #[error("第 {row} 行 {problem}\n请确认是这家银行的回盘；银行改了格式时请更正布局的 answer")]
+    Element {
+        /// Line of the file.
+        row: usize,
+        /// What is missing.
+        problem: String,
+    },
     /// No row after head and titles.
     #[error("没有明细，应有至少一笔\n文件可能不完整，请重新取回盘文件")]
     Empty,
@@ -86,6 +101,8 @@ impl ReadError {
             Self::Charset(CharsetError::Nul { .. }) => "BANK_FILE_NUL",
             Self::Charset(_) | Self::UnmarkedUtf8(_) => "BANK_FILE_ENCODING",
             Self::Workbook(error) => error.code(),
+            Self::Xml(error) => error.code(),
+            Self::Element { .. } => "BANK_FILE_ELEMENT",
             Self::Empty => "BANK_FILE_EMPTY",
             Self::LineTooLong(_) => "BANK_FILE_LINE_TOO_LONG",
             Self::Quote(_) => "BANK_FILE_QUOTE",
@@ -106,11 +123,11 @@ pub struct LaidRow {
     /// Our reference.
     pub payment_ref: Option<String>,
     /// Account.
-    pub account: String,
+    pub account: Option<String>,
     /// Account holder.
     pub holder: Option<String>,
     /// Amount.
-    pub amount: Money,
+    pub amount: Option<Money>,
     /// What was really credited: blank in the file, or not a column of it, is `None`.
     pub paid: Option<Money>,
     /// The bank's text of the status.
@@ -155,17 +172,26 @@ impl LaidAnswer {
     /// True when a row has a status of this kind.
     #[must_use]
     pub fn says(&self, form: &AnswerForm, said: Said) -> bool {
-        let is = |row: &LaidRow| form.statuses.iter().any(|(known, text)| *known == said && *text == row.status);
-        self.rows.iter().any(is)
+        self.rows.iter().any(|row| form.means(&row.status, said))
     }
 }
 
 /// A line as cells, without the blanks around them.
-struct Line<'t> {
-    number: usize,
-    cells: Vec<Cow<'t, str>>,
+pub(super) struct Line<'t> {
+    pub(super) number: usize,
+    pub(super) cells: Vec<Cow<'t, str>>,
     /// As it stands in a text.
-    text: Cow<'t, str>,
+    pub(super) text: Cow<'t, str>,
+}
+
+/// An answer as lines: what stands around the rows, where the columns are, the rows.
+pub(super) struct Lines<'t> {
+    /// Those of the head and those of the tail.
+    pub(super) around: Vec<Line<'t>>,
+    /// Where each column is, from 0.
+    pub(super) columns: Vec<(Column, usize)>,
+    /// Rows.
+    pub(super) rows: Vec<Line<'t>>,
 }
 
 impl Line<'_> {
@@ -192,34 +218,23 @@ pub fn read_answer(
 ) -> Result<LaidAnswer, ReadError> {
     let answer = &form.answer;
     let text;
-    let mut lines = if is_workbook(bytes) {
-        workbook(name, bytes)?
+    let Lines { around, columns, rows } = if answer.medium == Medium::Xml {
+        records::lines(form, bytes)?
+    } else if is_workbook(bytes) {
+        sorted(workbook(name, bytes)?, answer)?
     } else {
         text = decoded(form, bytes)?;
-        text_lines(form, &text)?
+        sorted(text_lines(form, &text)?, answer)?
     };
-    while lines.last().is_some_and(|line| line.cells.iter().all(|cell| cell.is_empty())) {
-        lines.pop();
-    }
-    if !answer.comment.is_empty() {
-        lines.retain(|line| !line.text.starts_with(answer.comment.as_str()));
-    }
-    let around = answer.head.len() + usize::from(answer.has_titles()) + answer.tail.len();
-    if lines.len() <= around {
-        return Err(ReadError::Empty);
-    }
-    let tail = lines.split_off(lines.len() - answer.tail.len());
-    let mut body = lines.split_off(answer.head.len());
     let mut claims = Vec::new();
-    for (line, cells) in lines.iter().zip(&answer.head).chain(tail.iter().zip(&answer.tail)) {
+    for (line, cells) in around.iter().zip(answer.head.iter().chain(&answer.tail)) {
         claims.extend(read_head(line, cells)?);
     }
-    let columns = if answer.has_titles() { titled(&body.remove(0), answer)? } else { placed(answer) };
     let widest = columns.iter().map(|(_, at)| at + 1).max().unwrap_or_default();
     let is_fen = answer.unit == Unit::Fen || (answer.unit == Unit::AsBankSays && bank.amounts_in_fen());
-    let rows = body.iter().map(|line| read_row(line, layout, answer, &columns, (widest, is_fen)));
+    let rows = rows.iter().map(|line| read_row(line, layout, answer, &columns, (widest, is_fen)));
     let rows: Vec<LaidRow> = rows.collect::<Result<_, _>>()?;
-    let total = Money(rows.iter().fold(0, |sum: i64, row| sum.saturating_add(row.amount.fen())));
+    let total = Money(rows.iter().filter_map(|row| row.amount).fold(0, |sum, amount| sum.saturating_add(amount.fen())));
     let mut of_the_payment_file = Vec::new();
     for claim in claims {
         let counted = match claim.field {
@@ -236,6 +251,25 @@ pub fn read_answer(
         }
     }
     Ok(LaidAnswer { claims: of_the_payment_file, rows })
+}
+
+/// Lines of a text or a workbook, each to where it belongs.
+fn sorted<'t>(mut lines: Vec<Line<'t>>, answer: &AnswerForm) -> Result<Lines<'t>, ReadError> {
+    while lines.last().is_some_and(|line| line.cells.iter().all(|cell| cell.is_empty())) {
+        lines.pop();
+    }
+    if !answer.comment.is_empty() {
+        lines.retain(|line| !line.text.starts_with(answer.comment.as_str()));
+    }
+    let around = answer.head.len() + usize::from(answer.has_titles()) + answer.tail.len();
+    if lines.len() <= around {
+        return Err(ReadError::Empty);
+    }
+    let tail = lines.split_off(lines.len() - answer.tail.len());
+    let mut rows = lines.split_off(answer.head.len());
+    let columns = if answer.has_titles() { titled(&rows.remove(0), answer)? } else { placed(answer) };
+    lines.extend(tail);
+    Ok(Lines { around: lines, columns, rows })
 }
 
 /// Counts, amounts and dates in the one form in which they are compared.
@@ -408,19 +442,21 @@ fn read_row(
     }
     let at = |wanted: Column| columns.iter().find(|(column, _)| *column == wanted).map(|(_, at)| line.cell(*at));
     let text = |column: Column| at(column).unwrap_or_default().to_string();
-    let amount_text = at(Column::Amount).unwrap_or_default();
-    let account = fold_width(at(Column::Account).unwrap_or_default()).into_owned();
+    let account = at(Column::Account).map(|found| fold_width(found).into_owned());
     let unit = if is_fen { "以分为单位的整数" } else { "120.00 这样的金额" };
-    let amount = money(amount_text, is_fen).ok_or_else(|| line.wrong("金额", amount_text, unit))?;
-    let paid = match at(Column::PaidAmount).unwrap_or_default() {
-        "" => None,
-        found => Some(money(found, is_fen).ok_or_else(|| line.wrong("实处理金额", found, unit))?),
-    };
+    let read_money = |field, found: &str| money(found, is_fen).ok_or_else(|| line.wrong(field, found, unit));
+    let amount = at(Column::Amount).map(|found| read_money("金额", found)).transpose()?;
+    let paid = at(Column::PaidAmount).filter(|found| !found.is_empty());
+    let paid = paid.map(|found| read_money("实处理金额", found)).transpose()?;
     let on = match at(Column::Date).unwrap_or_default() {
         "" => None,
         found => Some(date(found).ok_or_else(|| line.wrong("日期", found, "20260115 这样的日期"))?),
     };
     let (mut reason_code, mut reason) = (text(Column::ReasonCode), text(Column::Reason));
+    // Where one code is both, success has no reason.
+    if answer.status_is_reason() && answer.means(at(Column::Status).unwrap_or_default(), Said::Credited) {
+        (reason_code, reason) = Default::default();
+    }
     let split = answer.reason_split.filter(|_| reason_code.is_empty());
     if let Some((code, rest)) = split.and_then(|split| reason.split_once([split, '：']))
         && code.bytes().all(|b| b.is_ascii_alphanumeric())

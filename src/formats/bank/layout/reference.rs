@@ -35,7 +35,7 @@ pub fn page() -> String {
     for (word, has_number, meaning) in &STYLES {
         line(&mut page, &[&format!("`{word}{}`", if *has_number { "=n" } else { "" }), meaning]);
     }
-    page.push_str("\n## answer.columns 里的栏\n\n必须有 account、amount、status；payment_ref 或 seq 至少一个，否则写 no_reference。\n\n");
+    page.push_str("\n## answer.columns 里的栏\n\n必须有 account、amount、status；银行不写账号或金额的，写 no_account。payment_ref 或 seq 至少一个，否则写 no_reference。\n\n");
     page.push_str("| 键 | 名称 | 内容 |\n|---|---|---|\n");
     for (_, name, title, meaning) in &Column::ALL {
         line(&mut page, &[&format!("`{name}`"), title, meaning]);

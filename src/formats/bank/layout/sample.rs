@@ -1,5 +1,6 @@
 //! An answer as a bank would write it after its description: to show a clerk what is expected, and for tests.
 
+use super::records::Path;
 use super::workbook::{self, Line};
 use super::writer::{encode, unencodable};
 use crate::domain::bank::Bank;
@@ -7,6 +8,7 @@ use crate::domain::bank_form::{Column, Field, Form, Medium, Piece, Place, Said, 
 use crate::domain::money::Money;
 use crate::domain::period::date_number;
 use crate::formats::bank::neutral::{FileHeader, PaymentRow};
+use crate::formats::xml::{Node, Writer};
 
 /// What the bank says of a row: the status and, where it failed, the reason.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +19,8 @@ pub struct Fate<'a> {
     pub row: &'a PaymentRow,
     /// Status.
     pub said: Said,
+    /// Code of the reason, where the bank writes one.
+    pub reason_code: &'a str,
     /// Reason.
     pub reason: &'a str,
     /// The bank's reference.
@@ -58,7 +62,7 @@ pub fn answer(form: &Form, bank: &Bank, header: &FileHeader, fates: &[Fate<'_>])
         places.iter().zip(texts).for_each(|(at, text)| cells[*at] = text);
         cells
     };
-    if form.answer.has_titles() {
+    if form.answer.has_titles() && form.answer.medium != Medium::Xml {
         let title = |(_, place): &(Column, Place)| match place {
             Place::Titled(titles) => titles.first().cloned().unwrap_or_default(),
             Place::At(_) => String::new(),
@@ -66,7 +70,10 @@ pub fn answer(form: &Form, bank: &Bank, header: &FileHeader, fates: &[Fate<'_>])
         lines.push(laid(columns.iter().map(title).collect()));
     }
     for fate in fates {
-        let status = form.answer.statuses.iter().find(|(said, _)| *said == fate.said);
+        // Where one code is both, the reason says which of the codes it is.
+        let by_reason = form.answer.status_is_reason() && form.answer.means(fate.reason_code, fate.said);
+        let status = form.answer.statuses.iter().find(|(said, _)| *said == fate.said).map(|(_, text)| text.clone());
+        let status = if by_reason { Some(fate.reason_code.to_string()) } else { status };
         let text = |(column, _): &(Column, Place)| match column {
             Column::Seq => fate.seq.to_string(),
             Column::PaymentRef => fate.row.payment_ref.clone(),
@@ -74,11 +81,11 @@ pub fn answer(form: &Form, bank: &Bank, header: &FileHeader, fates: &[Fate<'_>])
             Column::Holder => fate.row.holder.clone(),
             Column::Amount => money(fate.row.amount),
             Column::PaidAmount => money(if fate.said == Said::Credited { fate.row.amount } else { Money::ZERO }),
-            Column::Status => status.map(|(_, text)| text.clone()).unwrap_or_default(),
+            Column::Status => status.clone().unwrap_or_default(),
             Column::Reason => fate.reason.to_string(),
             Column::Date => date_number(header.pay_date).to_string(),
             Column::BankRef => fate.bank_ref.to_string(),
-            Column::ReasonCode => String::new(),
+            Column::ReasonCode => fate.reason_code.to_string(),
         };
         lines.push(laid(columns.iter().map(text).collect()));
     }
@@ -103,8 +110,57 @@ pub fn bytes(form: &Form, lines: &[Vec<String>]) -> Result<Vec<u8>, String> {
 /// The lines as a text of the layout.
 #[must_use]
 pub fn text(form: &Form, lines: &[Vec<String>]) -> String {
+    if form.answer.medium == Medium::Xml {
+        return xml(form, lines);
+    }
     let separator = form.answer.separator.to_string();
     lines.iter().map(|cells| cells.join(&separator) + form.newline).collect()
+}
+
+/// The elements that the description names, in an envelope of which it says nothing.
+fn xml(form: &Form, lines: &[Vec<String>]) -> String {
+    let answer = &form.answer;
+    let (head, rows) = lines.split_at(answer.head.len().min(lines.len()));
+    let mut envelope = Node { name: "ANSWER".to_string(), ..Node::default() };
+    for line in head {
+        let (path, text) = line.first().and_then(|cell| cell.split_once('=')).unwrap_or_default();
+        put(&mut envelope, path, text);
+    }
+    let (outer, name) = answer.record.rsplit_once('/').unwrap_or(("", &answer.record));
+    for cells in rows {
+        let mut record = Node { name: name.to_string(), ..Node::default() };
+        for ((_, place), text) in answer.columns.iter().zip(cells) {
+            if let Place::Titled(paths) = place {
+                put(&mut record, paths.first().map_or("", String::as_str), text);
+            }
+        }
+        let outer = Path::of(outer).map(|path| path.elements).unwrap_or_default();
+        inside(&mut envelope, &outer).children.push(record);
+    }
+    let mut writer = Writer::new(form.charset.declared());
+    writer.node(&envelope);
+    writer.finish()
+}
+
+/// Puts a text where a path says. What two columns share is written once.
+fn put(node: &mut Node, path: &str, text: &str) {
+    let Some(Path { elements, attribute }) = Path::of(path) else { return };
+    let at = inside(node, &elements);
+    match attribute {
+        Some(name) if at.attribute(name).is_none() => at.attributes.push((name.to_string(), text.to_string())),
+        None if at.content.is_empty() => at.content = text.to_string(),
+        _ => {}
+    }
+}
+
+/// The element along a path, made where it is not there.
+fn inside<'n>(node: &'n mut Node, elements: &[&str]) -> &'n mut Node {
+    let Some((name, rest)) = elements.split_first() else { return node };
+    let at = node.children.iter().position(|child| child.name == *name).unwrap_or_else(|| {
+        node.children.push(Node { name: (*name).to_string(), ..Node::default() });
+        node.children.len() - 1
+    });
+    inside(&mut node.children[at], rest)
 }
 
 /// An invented bank that uses the layout: every setting that it needs has some value.
