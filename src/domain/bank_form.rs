@@ -390,6 +390,8 @@ pub struct AnswerForm {
     pub medium: Medium,
     /// Between the fields of a text.
     pub separator: char,
+    /// Where its rows have no separator: bytes of every field, in the file's charset; empty elsewhere.
+    pub widths: Vec<usize>,
     /// Of its amounts.
     pub unit: Unit,
     /// In XML, the element that is one row, with those around it that tell it from others; empty elsewhere.
@@ -417,6 +419,11 @@ impl AnswerForm {
     /// True when the columns are found by their titles.
     pub fn has_titles(&self) -> bool {
         self.columns.iter().any(|(_, place)| matches!(place, Place::Titled(_)))
+    }
+
+    /// True when its lines have cells, so that a line of head or tail may hold several fields.
+    pub fn has_cells(&self) -> bool {
+        self.medium != Medium::Xml && self.widths.is_empty()
     }
 
     /// True when the text is a status of this kind: exactly as it is listed.

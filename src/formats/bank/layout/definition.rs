@@ -122,7 +122,8 @@ fn agrees(form: &Form, file: &Told<'_>, answer: &Told<'_>, row_limit: usize, pro
         Medium::Workbook => as_workbook(form, file, problems),
         Medium::Xml => as_xml(form, file, problems),
     }
-    if form.answer.medium == Medium::Text && form.separator.is_none() && !answer.has("separator") {
+    let has_separator = form.separator.is_some() || answer.has("separator") || !form.answer.widths.is_empty();
+    if form.answer.medium == Medium::Text && !has_separator {
         problems.push(answer.missing("separator"));
     }
 }
@@ -198,6 +199,8 @@ fn answer_form(
         "unit" => Unit::AsBankSays,
         _ => Unit::Yuan,
     };
+    let widths = told.numbers("widths").unwrap_or_default();
+    let has_cells = medium != Medium::Xml && widths.is_empty();
     let mut lines = |key: &str| -> Vec<Vec<Template>> {
         let mut cell = |line: usize, text: &str| match answer_cell(text) {
             Ok(cell) => cell,
@@ -206,9 +209,9 @@ fn answer_form(
                 Template::default()
             }
         };
-        let cells = |(line, text): (usize, &'_ str)| match medium {
-            Medium::Xml => vec![cell(line, text)],
-            _ => text.split(separator).map(|text| cell(line, text)).collect(),
+        let cells = |(line, text): (usize, &'_ str)| {
+            let cells = if has_cells { text.split(separator).collect() } else { vec![text] };
+            cells.into_iter().map(|text| cell(line, text)).collect()
         };
         told.texts(key).into_iter().map(cells).collect()
     };
@@ -250,6 +253,7 @@ fn answer_form(
     let form = AnswerForm {
         medium,
         separator,
+        widths,
         unit,
         record,
         head,
@@ -262,6 +266,9 @@ fn answer_form(
         no_account,
     };
     tells_no_account(&form, told, problems);
+    if told.has("widths") {
+        answer_of_widths(&form, told, problems);
+    }
     match medium {
         Medium::Xml => answer_in_xml(&form, told, problems),
         _ if told.has("record") => problems.push(told.wrong("record", "只有 kind = \"xml\" 的回盘才写")),
@@ -287,6 +294,23 @@ fn tells_no_account(form: &AnswerForm, told: &Told<'_>, problems: &mut Vec<Probl
         _ => return,
     };
     problems.push(told.wrong("no_account", problem));
+}
+
+/// Fields of fixed widths are known by where they stand.
+fn answer_of_widths(form: &AnswerForm, told: &Told<'_>, problems: &mut Vec<Problem>) {
+    let problem = match form.medium {
+        Medium::Text if told.has("separator") => "有分隔符（separator）的不写",
+        Medium::Text => {
+            let beyond = |place: &Place| !matches!(place, Place::At(at) if *at <= form.widths.len());
+            for (column, _) in form.columns.iter().filter(|(_, place)| beyond(place)) {
+                let problem = format!("{}应为第几栏，1 至 {}（widths 的栏数）", column.title(), form.widths.len());
+                problems.push(told.wrong("columns", problem));
+            }
+            return;
+        }
+        Medium::Workbook | Medium::Xml => "只有 kind = \"text\" 的定长回盘才写",
+    };
+    problems.push(told.wrong("widths", problem));
 }
 
 /// In XML everything is found by its name.

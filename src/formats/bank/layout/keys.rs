@@ -154,6 +154,11 @@ pub const ANSWER: &[Key] = &[
     may("kind", MEDIA, "银行给的文件种类，不写即与报盘相同；text 和 workbook 读入时按内容识别，xls 也可以"),
     may("separator", Kind::Text, "回盘的分隔符，不写即与报盘相同"),
     may(
+        "widths",
+        Kind::Numbers(1, 1000),
+        "定长的文本回盘: 明细每栏多少字节（按文件编码），columns 写第几栏；head 和 tail 一行一项，行尾的空格可以没有",
+    ),
+    may(
         "record",
         Kind::Text,
         "xml 里一笔明细是哪个元素，如 RET_DETAIL；同名的有别的用处时写上外层，如 BODY/RET_DETAIL",

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use chrono::NaiveDate;
 use memchr::memchr_iter;
 
-use super::records;
+use super::{records, writer};
 use crate::domain::bank::{Bank, Layout};
 use crate::domain::bank_form::{
     AnswerForm, Column, Field, Form, FormCharset, Medium, Piece, Place, Said, Template, Unit,
@@ -224,7 +224,11 @@ pub fn read_answer(
         sorted(workbook(name, bytes)?, answer)?
     } else {
         text = decoded(form, bytes)?;
-        sorted(text_lines(form, &text)?, answer)?
+        let mut lines = sorted(text_lines(form, &text)?, answer)?;
+        if !answer.widths.is_empty() {
+            lines.rows.iter_mut().try_for_each(|line| cut(line, form))?;
+        }
+        lines
     };
     let mut claims = Vec::new();
     for (line, cells) in around.iter().zip(answer.head.iter().chain(&answer.tail)) {
@@ -328,11 +332,47 @@ fn text_lines<'t>(form: &Form, text: &'t str) -> Result<Vec<Line<'t>>, ReadError
             return Err(ReadError::LineTooLong(number));
         }
         let line = line.strip_suffix('\r').unwrap_or(line);
-        let cells = split(line, form.answer.separator, usual).ok_or(ReadError::Quote(number))?;
+        let cells = if form.answer.has_cells() {
+            split(line, form.answer.separator, usual).ok_or(ReadError::Quote(number))?
+        } else {
+            vec![line.trim().into()]
+        };
         usual = cells.len();
         lines.push(Line { number, cells, text: line.into() });
     }
     Ok(lines)
+}
+
+/// Cuts a line into fields of fixed widths. Blanks at its end may be missing, and with them whole fields.
+fn cut(line: &mut Line<'_>, form: &Form) -> Result<(), ReadError> {
+    // The text was decoded as GB18030 where the bank says GBK: what only that has takes four bytes.
+    let charset = if form.charset == FormCharset::Gbk { FormCharset::Gb18030 } else { form.charset };
+    let mut rest = line.text.trim_end();
+    let mut cells = Vec::with_capacity(form.answer.widths.len());
+    for (at, width) in form.answer.widths.iter().enumerate() {
+        if rest.is_empty() {
+            break;
+        }
+        let (mut bytes, mut end) = (0, 0);
+        for c in rest.chars() {
+            if bytes >= *width {
+                break;
+            }
+            bytes += writer::width(c.encode_utf8(&mut [0; 4]), charset).unwrap_or(1);
+            end += c.len_utf8();
+        }
+        if bytes > *width {
+            return Err(line.wrong("栏宽", &rest[..end], format!("第 {} 栏 {width} 字节，字不能跨两栏", at + 1)));
+        }
+        cells.push(rest[..end].trim().to_string().into());
+        rest = &rest[end..];
+    }
+    if !rest.is_empty() {
+        let all: usize = form.answer.widths.iter().sum();
+        return Err(line.wrong("行尾", rest, format!("一行最多 {all} 字节")));
+    }
+    line.cells = cells;
+    Ok(())
 }
 
 /// The fields of a line, about as many as is usual. A field that begins with a quote ends with one, and may hold the separator.

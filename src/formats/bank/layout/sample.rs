@@ -2,7 +2,7 @@
 
 use super::records::Path;
 use super::workbook::{self, Line};
-use super::writer::{encode, unencodable};
+use super::writer::{encode, unencodable, width};
 use crate::domain::bank::Bank;
 use crate::domain::bank_form::{Column, Field, Form, Medium, Piece, Place, Said, Template, Unit};
 use crate::domain::money::Money;
@@ -114,7 +114,19 @@ pub fn text(form: &Form, lines: &[Vec<String>]) -> String {
         return xml(form, lines);
     }
     let separator = form.answer.separator.to_string();
-    lines.iter().map(|cells| cells.join(&separator) + form.newline).collect()
+    let rows = form.answer.head.len()..lines.len().saturating_sub(form.answer.tail.len());
+    let line = |(at, cells): (usize, &Vec<String>)| {
+        let is_fixed = !form.answer.widths.is_empty() && rows.contains(&at);
+        if is_fixed { fixed(form, cells) } else { cells.join(&separator) }
+    };
+    lines.iter().enumerate().map(|cells| line(cells) + form.newline).collect()
+}
+
+/// Cells of fixed widths, blanks behind each.
+fn fixed(form: &Form, cells: &[String]) -> String {
+    let blanks = |cell: &str, wide: usize| " ".repeat(wide.saturating_sub(width(cell, form.charset).unwrap_or(0)));
+    let cell = |(wide, cell): (&usize, &String)| format!("{cell}{}", blanks(cell, *wide));
+    form.answer.widths.iter().zip(cells).map(cell).collect()
 }
 
 /// The elements that the description names, in an envelope of which it says nothing.

@@ -19,6 +19,7 @@ use crate::formats::bank::book::{built_in, parse_bank_file};
 use crate::formats::bank::neutral::{AnswerKind, AnswerStatus, FileHeader, PaymentRow};
 
 mod core_system;
+mod fixed;
 mod workbooks;
 mod written;
 mod xml;
