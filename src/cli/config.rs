@@ -72,6 +72,26 @@ fn wrong(message: String) -> Failure {
     Failure::new(Kind::Configuration, "CONFIG", message)
 }
 
+/// What is wrong in the office's own file. A key of the whole file that came to stand in a table is what happens when
+/// somebody writes it at the end.
+fn not_read(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
+    let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+    let place = format!("{} 第 {} 行", path.display(), 1 + before.matches('\n').count());
+    let unknown = error.message().strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let Some(key) = unknown else {
+        return wrong(format!("{place}写得不对: {}", error.message()))
+            .hint("文字要写在双引号里，几项写在 [ ] 里用逗号分开；每一项的写法见 init 写出的 fafang.toml 里的说明");
+    };
+    let is_of_whole = DEFAULT.parse::<toml::Table>().is_ok_and(|table| table.contains_key(key));
+    let table = before.lines().rev().map(str::trim).find(|line| line.starts_with('['));
+    match table.filter(|_| is_of_whole) {
+        Some(table) => wrong(format!("{place}: {key} 写在了 {table} 里面"))
+            .hint(format!("{key} 应写在文件前面、第一个 [ ] 之前；文件前面已经有 {key} 的，改那一行")),
+        None => wrong(format!("{place}: 没有 {key} 这一项"))
+            .hint("请核对拼写，或删去这一行；每一项的写法见 init 写出的 fafang.toml 里的说明"),
+    }
+}
+
 impl Config {
     /// Loads the configuration: `named` file, else `fafang.toml` of the working folder if there is
     /// one. A `database` given on the command line wins, and then the agency of a file that was not
@@ -85,7 +105,7 @@ impl Config {
             None => File::default(),
             Some(path) => {
                 let text = read_text(path)?;
-                toml::from_str(&text).map_err(|e| wrong(format!("{}: {e}", path.display())))?
+                toml::from_str(&text).map_err(|e| not_read(path, &text, &e))?
             }
         };
         let default: File = toml::from_str(DEFAULT).map_err(|e| wrong(e.to_string()))?;
@@ -219,6 +239,24 @@ mod tests {
         assert_eq!((own.return_overdue_days, own.idle_appropriation_days), (5, 60));
         assert_eq!(own.complaint_phone, "0996-5020000");
         assert!(load("idle_appropriation_days = -1").unwrap_err().message.contains("idle_appropriation_days: -1"));
+    }
+
+    #[test]
+    fn what_is_wrong_in_the_file_is_told_with_its_line_and_what_to_do() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("office.toml");
+        for (end, message, hint) in [
+            ("banks = [\"b.toml\"]", "banks 写在了 [statement] 里面", "第一个 [ ] 之前"),
+            ("bank = 1", "没有 bank 这一项", "核对拼写"),
+            ("charge = [\"费\"", "写得不对", "双引号"),
+        ] {
+            let text = commented("fafang.db", "652827") + end + "\n";
+            std::fs::write(&path, &text).unwrap();
+            let failure = Config::load(Some(&path), None).unwrap_err();
+            let place = format!("office.toml 第 {} 行", text.lines().count());
+            assert!(failure.message.contains(&place) && failure.message.contains(message), "{}", failure.message);
+            assert!(failure.hint.contains(hint), "{}", failure.hint);
+        }
     }
 
     #[test]
