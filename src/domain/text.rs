@@ -27,23 +27,7 @@ pub fn lines_of(text: &str) -> impl Iterator<Item = &str> {
 
 /// Writes a number in decimal, as `write!` would: millions of lines have eight each.
 pub fn push_number(text: &mut String, number: i64) {
-    // A sign and the digits of i64::MIN.
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    let mut rest = number.unsigned_abs();
-    loop {
-        at -= 1;
-        // A digit fits.
-        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        text.push('-');
-    }
-    text.push_str(str::from_utf8(&digits[at..]).unwrap_or_default());
+    text.push_str(itoa::Buffer::new().format(number));
 }
 
 /// A short text that is held in place: only what is longer than 22 bytes takes memory of its own.

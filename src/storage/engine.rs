@@ -216,11 +216,16 @@ impl Row {
     /// # Errors
     /// When it is none.
     pub fn text(&self, column: usize) -> Result<&str, StorageError> {
-        Ok(match self {
-            Row::Sqlite(row) => row.try_get(column)?,
-            Row::Postgres(row) => row.try_get(column)?,
-        })
+        utf8(self.bytes(column)?)
     }
+}
+
+/// A text of the database. Pages of it are read whole: the drivers look at their bytes one after another, this at many.
+///
+/// # Errors
+/// When it is none.
+pub fn utf8(bytes: &[u8]) -> Result<&str, StorageError> {
+    simdutf8::basic::from_utf8(bytes).map_err(|e| StorageError::Driver(sqlx::Error::Decode(Box::new(e))))
 }
 
 /// Runs the body with the engine's own connection.
@@ -545,7 +550,8 @@ impl Tx {
         on!(self, connection => {
             let mut rows = bind_all!(sqlx::query(sql), values).fetch(connection);
             while let Some(row) = rows.try_next().await? {
-                lines.push(read(row.try_get(0)?)?);
+                // As bytes: see [`Row::bytes`].
+                lines.push(read(utf8(row.try_get_unchecked(0)?)?)?);
             }
         });
         Ok(lines)

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use chrono::NaiveDate;
 use memchr::{memchr, memrchr};
 
-use super::engine::{Row, Tx, Value};
+use super::engine::{Row, Tx, Value, utf8};
 use super::error::StorageError;
 use super::payment_file::{self, PaymentFile};
 use super::{enrolment, roll};
@@ -133,7 +133,7 @@ impl Page {
     }
 
     fn text<'a>(&self, bytes: &'a [u8]) -> Result<&'a str, StorageError> {
-        std::str::from_utf8(bytes).map_err(|e| self.wrong(e))
+        utf8(bytes).map_err(|e| self.wrong(e))
     }
 
     fn line<'a>(&self, text: &'a str) -> Result<FrozenLine<'a>, StorageError> {
