@@ -76,11 +76,13 @@ pub async fn understand(
     if candidates.is_empty() {
         return Ok(None);
     }
-    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    let (mut found, mut unread, mut named) = (Vec::new(), Vec::new(), None);
     for candidate in &candidates {
         match read_answer(candidate.layout, candidate.form, candidate.bank, name, bytes) {
-            Ok(laid) => found
-                .extend(file_of(candidate, &files, is_chosen, &laid, name, &step.agency).map(|f| (candidate, f, laid))),
+            Ok(laid) => match file_of(candidate, &files, is_chosen, &laid, name, &step.agency) {
+                Some(file) => found.push((candidate, file, laid)),
+                None => named = named.or_else(|| laid.claim(Field::FileRef).map(str::to_string)),
+            },
             Err(error) => unread.push((candidate, error)),
         }
     }
@@ -94,6 +96,10 @@ pub async fn understand(
         let code = unread.first().map_or("BANK_FILE_FIELD", |(_, e)| e.code());
         return Err(Failure::input(code, format!("{name} 读不出来\n{}", list.join("\n")))
             .hint("请确认是银行给的原文件；银行改了格式时用 fafang bank layouts check 核对布局"));
+    }
+    if let Some(named) = named {
+        let message = format!("{name} 写明的文件编号是“{named}”，没有发出过这个支付文件");
+        return Err(Failure::input("RETURN_FILE_UNKNOWN", message).hint("可能是别的单位的回盘，没有读入；请向银行核实"));
     }
     Err(Failure::input("RETURN_FILE_UNKNOWN", format!("{name} 看不出是哪个支付文件的回盘"))
         .hint("请用 --file 文件编号 写明它回答的是哪个支付文件（bank issue 显示过编号）"))

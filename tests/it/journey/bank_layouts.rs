@@ -201,7 +201,8 @@ async fn an_answer_in_xml_counts_for_the_file_whose_number_it_brings_back() {
         let first = |at| ["", "0000", "3018", "4000", "3028", "0000"][at];
         let other = answer("652827-202512-1-RCC-1", &first);
         let unnamed = take(&aipg, AnswerKind::Return, "回盘.xml", &other, None);
-        refused(office.changes_nothing(unnamed).await, "RETURN_FILE_UNKNOWN");
+        let failure = refused(office.changes_nothing(unnamed).await, "RETURN_FILE_UNKNOWN");
+        assert!(failure.message.contains("“652827-202512-1-RCC-1”，没有发出过"), "{}", failure.message);
         // Also where the clerk says that it is this file's.
         let named = take(&aipg, AnswerKind::Return, "回盘.xml", &other, Some(&file.file_ref));
         let failure = refused(office.changes_nothing(named).await, "RETURN_HEADER_DIFFERS");

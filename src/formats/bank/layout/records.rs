@@ -14,9 +14,9 @@ pub(super) struct Path<'p> {
 }
 
 impl<'p> Path<'p> {
-    /// Reads a path; `None` where a name is none.
+    /// Reads a path, without blanks; `None` where a name is none.
     pub(super) fn of(text: &'p str) -> Option<Path<'p>> {
-        let mut elements: Vec<&str> = text.trim().split('/').map(str::trim).collect();
+        let mut elements: Vec<&str> = text.split('/').collect();
         let attribute = elements.last().and_then(|last| last.strip_prefix('@'));
         if attribute.is_some() {
             elements.pop();

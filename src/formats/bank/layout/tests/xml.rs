@@ -196,6 +196,7 @@ fn what_is_wrong_in_a_description_of_xml_is_told() {
         (BY_ATTRIBUTES, "summary/@count={rows}", "{rows}", "answer.head"),
         (BY_ATTRIBUTES, "summary/@count={rows}", "@count={rows}", "answer.head"),
         (BY_ATTRIBUTES, "summary/@count={rows}", "summary {rows}", "answer.head"),
+        (BY_ATTRIBUTES, "summary/@count={rows}", "summary/@count ={rows}", "answer.head"),
         (BY_ATTRIBUTES, "\"@money\"", "\"@\"", "answer.columns"),
         (BY_ATTRIBUTES, "\"@money\"", "3", "answer.columns"),
         (BY_ATTRIBUTES, "record =", "separator = \"|\"\nrecord =", "answer.separator"),
