@@ -26,7 +26,9 @@ pub(super) fn failure(code: &'static str, path: &Path, error: &std::io::Error) -
 /// When it is not there, may not be read, or is larger.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let file = File::open(path).map_err(|e| failure("FILE_UNREADABLE", path, &e))?;
-    let mut bytes = Vec::new();
+    // Room for all of it at once: a list that grows holds a large file twice on its way.
+    let size = file.metadata().map_or(0, |known| known.len()).min(LARGEST_FILE + 1);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|e| failure("FILE_UNREADABLE", path, &e))?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(Failure::input("FILE_TOO_LARGE", format!("{}: 超过 200 MB", path.display())));

@@ -129,14 +129,14 @@ pub fn text_of(bytes: &[u8], said: Option<Charset>) -> Result<(Cow<'_, str>, Cha
     if found == Charset::Utf8Bom || matches!(said, Some(Charset::Utf8 | Charset::Utf8Bom)) {
         return Err(malformed("UTF-8", utf8_end));
     }
-    match GB18030.decode_without_bom_handling_and_without_replacement(bytes) {
-        Some(text) if text.starts_with('\u{FEFF}') => {
+    match gb18030_text(bytes) {
+        Ok(text) if text.starts_with('\u{FEFF}') => {
             Ok((text.trim_start_matches('\u{FEFF}').to_string().into(), Charset::Gb18030))
         }
-        Some(text) => Ok((text, Charset::Gb18030)),
-        None if said.is_some() => Err(malformed("GB18030", gb18030_end(bytes))),
+        Ok(text) => Ok((text.into(), Charset::Gb18030)),
+        Err(end) if said.is_some() => Err(malformed("GB18030", end)),
         // The charset that got further is probably the one meant: that place helps to find the fault.
-        None => Err(malformed("UTF-8 或 GB18030", utf8_end.max(gb18030_end(bytes)))),
+        Err(end) => Err(malformed("UTF-8 或 GB18030", utf8_end.max(end))),
     }
 }
 
@@ -155,19 +155,23 @@ fn line_of(bytes: &[u8], index: usize) -> usize {
     1 + bytes.iter().take(index).filter(|b| **b == b'\n').count()
 }
 
-/// Index of the first byte that is no part of a GB18030 character.
-fn gb18030_end(bytes: &[u8]) -> usize {
+/// The text of bytes in GB18030; else the index of the first byte that is no part of a character.
+///
+/// `encoding_rs` has a way of its own, but makes room for three bytes where there was one, and touches all of it.
+fn gb18030_text(bytes: &[u8]) -> Result<String, usize> {
+    // Two bytes may become three, and one of the two is not ASCII.
+    let wide = bytes.iter().filter(|byte| !byte.is_ascii()).count();
+    let mut text = String::with_capacity(bytes.len() + wide);
     let mut decoder = GB18030.new_decoder_without_bom_handling();
-    let mut scratch = String::with_capacity(4096);
     let mut done = 0;
     loop {
-        scratch.clear();
-        let (result, read) = decoder.decode_to_string_without_replacement(&bytes[done..], &mut scratch, true);
+        let (result, read) = decoder.decode_to_string_without_replacement(&bytes[done..], &mut text, true);
         done += read;
         match result {
-            DecoderResult::OutputFull => {}
-            DecoderResult::InputEmpty => return done,
-            DecoderResult::Malformed(length, after) => return done.saturating_sub(usize::from(length + after)),
+            // The decoder asks for more room than it will use.
+            DecoderResult::OutputFull => text.reserve(16),
+            DecoderResult::InputEmpty => return Ok(text),
+            DecoderResult::Malformed(length, after) => return Err(done.saturating_sub(usize::from(length + after))),
         }
     }
 }

@@ -502,7 +502,7 @@ pub async fn insert<E>(
         "event_no",
         "content",
     ];
-    let mut index = Index::default();
+    let mut index = Index::with_capacity(enrolled.size_hint().0);
     let mut unsound = None;
     let mut enrolled = enrolled.peekable();
     let pages = std::iter::from_fn(|| {
@@ -550,6 +550,10 @@ struct Entry {
 const OTHERS: u32 = 256;
 
 impl Index {
+    fn with_capacity(numbers: usize) -> Index {
+        Index { entries: Vec::with_capacity(numbers), ..Index::default() }
+    }
+
     fn add(&mut self, citizen_number: &str, no: i64) {
         if self.entries.is_empty() {
             self.first_no = no;

@@ -17,7 +17,7 @@ use crate::domain::run::Run;
 use crate::failure::Failure;
 use crate::formats::bank::layout::matching::{self, Ambiguous, Sent};
 use crate::formats::bank::layout::reader::{LaidAnswer, read_answer};
-use crate::formats::bank::neutral::{Answer, AnswerKind, AnswerRow, AnswerStatus, FileHeader, seeming_kind};
+use crate::formats::bank::neutral::{Answer, AnswerKind, AnswerRow, FileHeader, seeming_kind};
 use crate::office::Office;
 use crate::storage::finding::NewFinding;
 use crate::storage::payment::{self, Pages};
@@ -298,28 +298,4 @@ fn not_told_apart(Ambiguous { line_nos, rows, amount }: &Ambiguous, stem: &str) 
         amount: *amount,
         message: format!("第{rows}行: 明细 {refs} 的账号、户名、金额完全相同，分不清是哪一笔，按未决处理"),
     }
-}
-
-/// The same answer with its texts borrowed.
-pub fn view(answer: &Answer) -> Answer<&str> {
-    let rows = answer.rows.iter().map(|row| AnswerRow {
-        row: row.row,
-        line_no: row.line_no.as_str(),
-        account: row.account.as_str(),
-        holder: row.holder.as_str(),
-        amount: row.amount.as_ref().map_err(String::as_str).copied(),
-        status: match &row.status {
-            AnswerStatus::Credited => AnswerStatus::Credited,
-            AnswerStatus::Rejected => AnswerStatus::Rejected,
-            AnswerStatus::Open => AnswerStatus::Open,
-            AnswerStatus::Returned => AnswerStatus::Returned,
-            AnswerStatus::Unknown(text) => AnswerStatus::Unknown(text.as_str()),
-        },
-        reason_code: row.reason_code.as_str(),
-        reason_text: row.reason_text.as_str(),
-        bank_ref: row.bank_ref.as_str(),
-        on: row.on,
-        payment_ref: row.payment_ref.as_str(),
-    });
-    Answer { kind: answer.kind, header: answer.header.clone(), rows: rows.collect() }
 }

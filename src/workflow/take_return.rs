@@ -25,7 +25,7 @@ use crate::domain::person_name::same_name;
 use crate::domain::run::{Run, RunState};
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::neutral::{
-    Answer, AnswerKind, AnswerRow, AnswerStatus, ReadError, answer_text, parse_answer,
+    Answer, AnswerKind, AnswerRow, AnswerStatus, ReadError, Rows, answer_text, parse_answer,
 };
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
@@ -189,7 +189,9 @@ async fn take_file(
     kept_file::keep_under(&mut step.tx, &step.agency, &digest, &name, &bytes, step.event_no).await?;
     drop(bytes);
     let (answer, file, run) = if let Some(laid) = &laid {
-        (laid_answer::view(&laid.answer), laid.file.clone(), laid.run.clone())
+        let Answer { kind, header, rows } = &laid.answer;
+        let answer = Answer { kind: *kind, header: header.clone(), rows: Rows::whole(rows) };
+        (answer, laid.file.clone(), laid.run.clone())
     } else {
         let answer = parse_answer(&text).map_err(unbelievable)?;
         let file = find_file(step, kind, &name, &answer).await?;
@@ -215,7 +217,7 @@ async fn take_file(
         AnswerKind::LateReturn => recovery::recovered_of_run(&mut step.tx, &step.agency, &run).await?,
     };
     let stem = reference_stem(&step.agency, &run);
-    let (rows, strangers) = by_line(&answer, &stem);
+    let (ahead, strangers) = by_line(&answer.rows, &stem);
     let mut matching = Matching {
         stem: &stem,
         run: &run,
@@ -225,7 +227,8 @@ async fn take_file(
         untold: payment_state(run.state.code(), Some(&file.status), None)?,
         outcomes: &outcomes,
         recovered: &recovered,
-        ahead: &rows,
+        rows: &answer.rows,
+        ahead: &ahead,
         strangers,
         result: Effect::default(),
     };
@@ -314,7 +317,7 @@ async fn find_file(
     step: &mut Step,
     kind: AnswerKind,
     name: &str,
-    answer: &Answer<&str>,
+    answer: &Answer<Rows<'_>>,
 ) -> Result<PaymentFile, Failure> {
     if answer.kind != kind {
         let (is, command) = match answer.kind {
@@ -339,7 +342,13 @@ pub(super) async fn run_of(step: &mut Step, file: &PaymentFile) -> Result<Run, F
 }
 
 /// Head of the answer against the file that was sent: run, part, date, count, sum.
-fn check_header(name: &str, answer: &Answer<&str>, agency: &str, run: &Run, file: &PaymentFile) -> Result<(), Failure> {
+fn check_header(
+    name: &str,
+    answer: &Answer<Rows<'_>>,
+    agency: &str,
+    run: &Run,
+    file: &PaymentFile,
+) -> Result<(), Failure> {
     let found = &answer.header;
     let mut differences = Vec::new();
     let mut compare = |field: &str, found: String, sent: String| {
@@ -355,7 +364,7 @@ fn check_header(name: &str, answer: &Answer<&str>, agency: &str, run: &Run, file
     compare("总笔数", found.rows.to_string(), file.row_count.to_string());
     compare("总金额", found.total.to_string(), file.total().to_string());
     compare("分包", format!("{}/{}", found.part, found.parts), format!("{}/{}", file.part, file.parts));
-    let rows_total: Money = answer.rows.iter().filter_map(|r| r.amount.ok()).sum();
+    let rows_total = answer.rows.total();
     if answer.kind == AnswerKind::Return && answer.rows.len() == found.rows && rows_total != found.total {
         differences.push(format!("{name} 明细合计: {rows_total}，应为报盘总金额 {}", found.total));
     }
@@ -392,21 +401,21 @@ fn lay(stretches: &mut Vec<(Money, Money)>, line: &FrozenLine<'_>) {
 
 type Row<'a> = AnswerRow<&'a str>;
 
-/// A row of the answer under the line of the run that its reference names.
-type RowOfLine<'a> = (i64, &'a Row<'a>);
+/// The place of a row of the answer under the line of the run that its reference names.
+type PlaceOfLine = (i64, usize);
 
 /// Rows that bear a reference of this run, in order of line, those of one line as they stand in the file; and the others.
-fn by_line<'a>(answer: &'a Answer<&'a str>, stem: &str) -> (Vec<RowOfLine<'a>>, Vec<&'a Row<'a>>) {
-    let (mut rows, mut strangers) = (Vec::with_capacity(answer.rows.len()), Vec::new());
-    for row in &answer.rows {
-        match row.payment_ref.strip_prefix(stem).and_then(plain_number) {
-            Some(line_no) => rows.push((line_no, row)),
-            None => strangers.push(row),
+fn by_line(rows: &Rows<'_>, stem: &str) -> (Vec<PlaceOfLine>, Vec<usize>) {
+    let (mut ours, mut strangers) = (Vec::with_capacity(rows.len()), Vec::new());
+    for place in 0..rows.len() {
+        match rows.payment_ref(place).and_then(|found| found.strip_prefix(stem)).and_then(plain_number) {
+            Some(line_no) => ours.push((line_no, place)),
+            None => strangers.push(place),
         }
     }
     // Stable, and nothing to do for the usual answer.
-    rows.sort_by_key(|(line_no, _)| *line_no);
-    (rows, strangers)
+    ours.sort_by_key(|(line_no, _)| *line_no);
+    (ours, strangers)
 }
 
 /// A number from 1 in its one spelling: `-01` is not `-1`.
@@ -425,18 +434,19 @@ struct Matching<'a> {
     untold: PaymentState,
     outcomes: &'a Outcomes,
     recovered: &'a HashSet<i64>,
-    /// Rows of lines that are still to come.
-    ahead: &'a [RowOfLine<'a>],
-    /// Rows that are no payment of this file.
-    strangers: Vec<&'a Row<'a>>,
+    rows: &'a Rows<'a>,
+    /// Places of the rows of lines that are still to come.
+    ahead: &'a [PlaceOfLine],
+    /// Places of rows that are no payment of this file.
+    strangers: Vec<usize>,
     result: Effect,
 }
 
 /// What the bank says of one payment, after everything that does not fit was made a finding.
 enum Verdict<'a> {
-    Credited(&'a Row<'a>),
-    Rejected(&'a Row<'a>),
-    Returned(&'a Row<'a>),
+    Credited(Row<'a>),
+    Rejected(Row<'a>),
+    Returned(Row<'a>),
     /// Nothing that counts; the row's own words, if there is a row.
     Open(&'a str),
 }
@@ -450,14 +460,16 @@ impl<'a> Matching<'a> {
         format!("{}{}", self.stem, line.line_no)
     }
 
-    /// The rows of a payment. Payments are asked for in order of line: what lies before is no payment of this file.
-    fn rows_of(&mut self, line_no: i64) -> &'a [RowOfLine<'a>] {
-        let count = |rows: &[RowOfLine<'_>], line_no| rows.iter().take_while(|(no, _)| *no <= line_no).count();
+    /// The first row of a payment, and where the others are. Payments are asked for in order of line: what lies before is
+    /// no payment of this file.
+    fn rows_of(&mut self, line_no: i64) -> (Option<Row<'a>>, &'a [PlaceOfLine]) {
+        let count = |places: &[PlaceOfLine], line_no| places.iter().take_while(|(no, _)| *no <= line_no).count();
         let (strangers, rest) = self.ahead.split_at(count(self.ahead, line_no - 1));
-        self.strangers.extend(strangers.iter().map(|(_, row)| *row));
-        let (rows, rest) = rest.split_at(count(rest, line_no));
+        self.strangers.extend(strangers.iter().map(|(_, place)| *place));
+        let (places, rest) = rest.split_at(count(rest, line_no));
         self.ahead = rest;
-        rows
+        let Some(((_, first), others)) = places.split_first() else { return (None, places) };
+        (self.rows.get(*first), others)
     }
 
     fn state(&self, line_no: i64) -> Result<PaymentState, Failure> {
@@ -467,14 +479,15 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// Compares the rows of one payment, one at least, with it and with each other.
-    fn verdict(&mut self, line: &FrozenLine<'_>, rows: &[RowOfLine<'a>]) -> Result<Verdict<'a>, Failure> {
-        let (line_no, row) = (Some(line.line_no), rows[0].1);
-        if rows.len() > 1 {
-            let numbers: Vec<String> = rows.iter().map(|(_, r)| r.row.to_string()).collect();
+    /// Compares the first row of one payment, and whatever rows come after it, with the payment and with each other.
+    fn verdict(&mut self, line: &FrozenLine<'_>, row: Row<'a>, others: &[PlaceOfLine]) -> Result<Verdict<'a>, Failure> {
+        let line_no = Some(line.line_no);
+        if !others.is_empty() {
+            let others: Vec<Row<'a>> = others.iter().filter_map(|(_, place)| self.rows.get(*place)).collect();
+            let numbers: Vec<String> = [&row].into_iter().chain(&others).map(|r| r.row.to_string()).collect();
             let place = format!("第{}行 明细 {} 重复", numbers.join("、"), self.reference(line));
-            let said = |r: &Row<'a>| (r.status.clone(), r.amount, r.account, r.holder, r.reason_code, r.line_no);
-            if rows.iter().any(|(_, r)| said(r) != said(row)) {
+            let said = |r: &Row<'a>| (r.status, r.amount, r.account, r.holder, r.reason_code, r.line_no);
+            if others.iter().any(|other| said(other) != said(&row)) {
                 self.finding("RETURN_ROWS_CONTRADICT", line_no, line.amount, format!("{place}且结果不同，按未决处理"));
                 return Ok(Verdict::Open("回盘重复且矛盾"));
             }
@@ -502,7 +515,7 @@ impl<'a> Matching<'a> {
             self.finding(code, line_no, line.amount, message);
             return Ok(Verdict::Open("回盘内容与报盘不同"));
         }
-        Ok(match &row.status {
+        Ok(match row.status {
             AnswerStatus::Credited => Verdict::Credited(row),
             AnswerStatus::Rejected => Verdict::Rejected(row),
             AnswerStatus::Returned => Verdict::Returned(row),
@@ -524,7 +537,7 @@ impl<'a> Matching<'a> {
         &mut self,
         line: &FrozenLine<'_>,
         kind: OutcomeKind,
-        row: Option<&Row<'_>>,
+        row: Option<Row<'_>>,
         text: &str,
     ) -> Result<(), Failure> {
         let before = self.outcomes.get(&line.line_no).map_or(&[][..], Vec::as_slice);
@@ -572,10 +585,9 @@ impl<'a> Matching<'a> {
     /// What a return says of the next payment of its file.
     fn take(&mut self, line: &FrozenLine<'_>) -> Result<(), Failure> {
         let is_first = !self.file.is_answered();
-        let rows = self.rows_of(line.line_no);
-        let row = rows.first().map(|(_, row)| *row);
+        let (row, others) = self.rows_of(line.line_no);
         let verdict = match row {
-            Some(_) => self.verdict(line, rows)?,
+            Some(row) => self.verdict(line, row, others)?,
             None if is_first => {
                 let message = format!("明细 {} {} 元没有出现在回盘里，按未决处理", self.reference(line), line.amount);
                 self.finding("RETURN_ROW_MISSING", Some(line.line_no), line.amount, message);
@@ -593,7 +605,7 @@ impl<'a> Matching<'a> {
             }
             (PaymentState::Sent, Verdict::Rejected(row)) => {
                 self.outcome(line, OutcomeKind::Rejected, Some(row), row.reason_text)?;
-                self.hold(line, row, "回盘失败")?;
+                self.hold(line, &row, "回盘失败")?;
                 self.result.rejected.add(line.amount);
                 lay(&mut self.result.rejected_money, line);
             }
@@ -617,12 +629,9 @@ impl<'a> Matching<'a> {
 
     /// What a late return says of the next payment of its file.
     fn take_late(&mut self, line: &FrozenLine<'_>) -> Result<(), Failure> {
-        let rows = self.rows_of(line.line_no);
-        if rows.is_empty() {
-            return Ok(());
-        }
+        let (Some(row), others) = self.rows_of(line.line_no) else { return Ok(()) };
         // What does not fit is a finding already.
-        let Verdict::Returned(row) = self.verdict(line, rows)? else { return Ok(()) };
+        let Verdict::Returned(row) = self.verdict(line, row, others)? else { return Ok(()) };
         match self.state(line.line_no)? {
             PaymentState::Credited if self.recovered.contains(&line.enrolment_no) => {
                 // The same fen cannot come back twice: a person must find out which of the two it was.
@@ -634,7 +643,7 @@ impl<'a> Matching<'a> {
             }
             PaymentState::Credited => {
                 self.outcome(line, OutcomeKind::Returned, Some(row), row.reason_text)?;
-                self.hold(line, row, "退票")?;
+                self.hold(line, &row, "退票")?;
                 self.result.returned.add(line.amount);
                 lay(&mut self.result.returned_money, line);
             }
@@ -649,9 +658,9 @@ impl<'a> Matching<'a> {
 
     /// What all rows amount to; rows that are no payment of this file come first among the findings.
     fn finish(mut self) -> Effect {
-        self.strangers.extend(self.ahead.iter().map(|(_, row)| *row));
-        self.strangers.sort_by_key(|row| row.row);
-        let unknown = self.strangers.iter().map(|row| NewFinding {
+        self.strangers.extend(self.ahead.iter().map(|(_, place)| *place));
+        self.strangers.sort_unstable();
+        let unknown = self.strangers.iter().filter_map(|place| self.rows.get(*place)).map(|row| NewFinding {
             code: "RETURN_ROW_UNKNOWN",
             line_no: None,
             amount: row.amount.unwrap_or_default(),

@@ -23,11 +23,14 @@
 //! belongs to a payment of ours is not decided here. Layout and traps: the design's chapters on
 //! files and bank answers; the limits of a name: 民委发〔2016〕33号 and the layout file.
 
+mod rows;
+
 use std::collections::HashSet;
 
 use chrono::NaiveDate;
 use memchr::memchr_iter;
 
+pub use self::rows::Rows;
 use crate::domain::bank::Layout;
 use crate::domain::money::Money;
 use crate::domain::period::{PeriodRange, date_from_number, date_number};
@@ -107,7 +110,7 @@ impl AnswerKind {
 }
 
 /// What the bank says of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerStatus<T = String> {
     /// `S` 成功.
     Credited,
@@ -145,7 +148,7 @@ impl<T: AsRef<str>> AnswerStatus<T> {
 }
 
 /// One row of an answer, as the bank wrote it. `T` holds a text: its own, or borrowed from that of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnswerRow<T = String> {
     /// Line of the file, from 1.
     pub row: usize,
@@ -169,6 +172,31 @@ pub struct AnswerRow<T = String> {
     pub on: Option<NaiveDate>,
     /// Our reference.
     pub payment_ref: T,
+}
+
+impl AnswerRow {
+    /// The same with its texts borrowed.
+    fn lent(&self) -> AnswerRow<&str> {
+        AnswerRow {
+            row: self.row,
+            line_no: &self.line_no,
+            account: &self.account,
+            holder: &self.holder,
+            amount: self.amount.as_ref().map_err(String::as_str).copied(),
+            status: match &self.status {
+                AnswerStatus::Credited => AnswerStatus::Credited,
+                AnswerStatus::Rejected => AnswerStatus::Rejected,
+                AnswerStatus::Open => AnswerStatus::Open,
+                AnswerStatus::Returned => AnswerStatus::Returned,
+                AnswerStatus::Unknown(text) => AnswerStatus::Unknown(text),
+            },
+            reason_code: &self.reason_code,
+            reason_text: &self.reason_text,
+            bank_ref: &self.bank_ref,
+            on: self.on,
+            payment_ref: &self.payment_ref,
+        }
+    }
 }
 
 impl AnswerRow<&str> {
@@ -195,15 +223,15 @@ impl AnswerRow<&str> {
     }
 }
 
-/// A bank's answer to a payment file.
+/// A bank's answer to a payment file. `R` holds its rows: as they are, or [`Rows`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer<T = String> {
+pub struct Answer<R = Vec<AnswerRow>> {
     /// Return or late return.
     pub kind: AnswerKind,
     /// Header of the payment file that is answered.
     pub header: FileHeader,
     /// Rows answered.
-    pub rows: Vec<AnswerRow<T>>,
+    pub rows: R,
 }
 
 /// What keeps a file from being written. Shows no account and no whole name.
@@ -806,41 +834,26 @@ pub fn seeming_kind(bytes: &[u8]) -> Option<AnswerKind> {
 pub fn read_answer(bytes: &[u8]) -> Result<Answer, ReadError> {
     let text = answer_text(bytes)?;
     let Answer { kind, header, rows } = parse_answer(&text)?;
-    Ok(Answer { kind, header, rows: rows.into_iter().map(AnswerRow::owned).collect() })
+    Ok(Answer { kind, header, rows: rows.iter().map(AnswerRow::owned).collect() })
 }
 
-/// Reads the text of a return or late return in place: a file of many rows costs no copy of their texts.
+/// Reads the text of a return or late return in place: a file of many rows costs no copy of their texts, nor a list of them.
 ///
 /// # Errors
 /// The first rule that the file breaks, from its top: nothing of such a file may count.
-pub fn parse_answer(text: &str) -> Result<Answer<&str>, ReadError> {
+pub fn parse_answer(text: &str) -> Result<Answer<Rows<'_>>, ReadError> {
     let file = File::open(text, &["R", "L"], "回盘")?;
     let kind = if file.head.fields[0] == "L" { AnswerKind::LateReturn } else { AnswerKind::Return };
     let header = file.head.header()?;
     let (mut all, mut counted) = (Tally::default(), Tally::default());
-    let (rows, trailer) = file.rows(header.rows, [11, 5], |line| {
-        let (amount, status) = (line.money(4, "金额")?, AnswerStatus::read(line.fields[5], kind));
-        let on = match line.fields[9] {
-            "" => None,
-            _ => Some(line.date(9, "入账日期")?),
-        };
+    let (lines, trailer) = file.rows(header.rows, [ANSWER_FIELDS, 5], |line| {
+        let row = line.answer_row(kind)?;
+        let amount = row.amount.unwrap_or_default();
         all.add(amount);
-        if status == kind.counted() {
+        if row.status == kind.counted() {
             counted.add(amount);
         }
-        Ok(AnswerRow {
-            row: line.row,
-            line_no: line.fields[1],
-            account: line.fields[2],
-            holder: line.fields[3],
-            amount: Ok(amount),
-            status,
-            reason_code: line.fields[6],
-            reason_text: line.fields[7],
-            bank_ref: line.fields[8],
-            on,
-            payment_ref: line.fields[10],
-        })
+        Ok(line.text)
     })?;
     trailer.confirms(1, all.rows, all.total, ["笔数", "总金额"])?;
     let fields = match kind {
@@ -848,7 +861,7 @@ pub fn parse_answer(text: &str) -> Result<Answer<&str>, ReadError> {
         AnswerKind::LateReturn => ["退票笔数", "退票金额"],
     };
     trailer.confirms(3, counted.rows, counted.total, fields)?;
-    Ok(Answer { kind, header, rows })
+    Ok(Answer { kind, header, rows: Rows::of_lines(kind, lines, all.total) })
 }
 
 fn gb18030(text: &str) -> Result<Vec<u8>, Unmappable> {
@@ -861,8 +874,8 @@ fn decode(bytes: &[u8]) -> Result<String, ReadError> {
     charset::decode(bytes, Some(charset)).map(|(text, _)| text).map_err(ReadError::Charset)
 }
 
-/// Fields of the longest kind of line.
-const MOST_FIELDS: usize = 11;
+/// Fields of the longest kind of line, a row of an answer.
+const ANSWER_FIELDS: usize = 11;
 
 /// Fields of a header.
 const HEADER_FIELDS: usize = 9;
@@ -871,7 +884,8 @@ const HEADER_FIELDS: usize = 9;
 #[derive(Clone, Copy)]
 struct Line<'t> {
     row: usize,
-    fields: [&'t str; MOST_FIELDS],
+    text: &'t str,
+    fields: [&'t str; ANSWER_FIELDS],
     count: usize,
 }
 
@@ -948,15 +962,16 @@ impl<'t> Line<'t> {
         if line.len() > LONGEST_LINE {
             return Err(ReadError::LineTooLong { row, bytes: line.len() });
         }
-        let (mut fields, mut count, mut start) = ([""; MOST_FIELDS], 0, 0);
-        for end in memchr_iter(b'|', line.as_bytes()).chain([line.len()]) {
+        let text = line.strip_suffix('\r').unwrap_or(line);
+        let (mut fields, mut count, mut start) = ([""; ANSWER_FIELDS], 0, 0);
+        for end in memchr_iter(b'|', text.as_bytes()).chain([text.len()]) {
             if let Some(place) = fields.get_mut(count) {
-                *place = trimmed(&line[start..end]);
+                *place = trimmed(&text[start..end]);
             }
             count += 1;
             start = end + 1;
         }
-        Ok(Line { row, fields, count })
+        Ok(Line { row, text, fields, count })
     }
 
     fn has(&self, expected: usize) -> Result<(), ReadError> {
@@ -986,6 +1001,23 @@ impl<'t> Line<'t> {
     fn date(&self, at: usize, field: &'static str) -> Result<NaiveDate, ReadError> {
         let date = |t: &str| (t.len() == 8).then(|| number(t)).flatten().and_then(|n| i64::try_from(n).ok());
         self.read(at, field, "20260115 这样的日期", |t| date(t).and_then(date_from_number))
+    }
+
+    /// A row of an answer.
+    fn answer_row(&self, kind: AnswerKind) -> Result<AnswerRow<&'t str>, ReadError> {
+        Ok(AnswerRow {
+            row: self.row,
+            line_no: self.fields[1],
+            account: self.fields[2],
+            holder: self.fields[3],
+            amount: Ok(self.money(4, "金额")?),
+            status: AnswerStatus::read(self.fields[5], kind),
+            reason_code: self.fields[6],
+            reason_text: self.fields[7],
+            bank_ref: self.fields[8],
+            on: if self.fields[9].is_empty() { None } else { Some(self.date(9, "入账日期")?) },
+            payment_ref: self.fields[10],
+        })
     }
 
     fn header(&self) -> Result<FileHeader, ReadError> {
