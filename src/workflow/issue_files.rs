@@ -26,14 +26,17 @@ use crate::domain::payment::{FrozenDigest, FrozenLine, FrozenLineError, OutcomeK
 use crate::domain::period::{Period, PeriodRange, date_number};
 use crate::domain::run::Run;
 use crate::domain::scheme::Scheme;
+use crate::domain::text::push_number;
 use crate::failure::{Failure, Kind};
 use crate::formats::bank::layout::writer;
-use crate::formats::bank::neutral::{FileHeader, PaymentRow, file_name, write_payment_file};
+use crate::formats::bank::neutral::{
+    CannotWrite, FileHeader, PaymentRow, PaymentWriter, file_name, write_payment_file,
+};
 use crate::formats::bank::{iso20022, standard, treasury};
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
 use crate::storage::error::StorageError;
-use crate::storage::payment::{Lines, NewOutcome, Pages, unreadable};
+use crate::storage::payment::{Lines, NewOutcome, Page, Pages, unreadable};
 use crate::storage::payment_file::PaymentFile;
 use crate::storage::{appropriation, cover, enrolment, hold, kept_file, month_sum, payment, payment_file, run};
 
@@ -491,9 +494,7 @@ pub(super) fn written<T: AsRef<str>>(
 ) -> Result<(String, Vec<u8>), Failure> {
     let sheet = standard::Sheet { header, bank, layout };
     let result = match (&layout.form, layout.standard, basis) {
-        (None, Standard::Neutral, _) => write_payment_file(header, rows, layout)
-            .map(|bytes| (file_name(header, &bank.code), bytes))
-            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        (None, Standard::Neutral, _) => neutral_file(bank, header, write_payment_file(header, rows, layout)),
         (None, Standard::Iso20022, _) => iso20022::payment::write_payment_file(&sheet, rows)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect()),
         (None, Standard::Treasury, Some(basis)) => treasury::payment::write_payment_file(&sheet, basis, rows)
@@ -505,11 +506,76 @@ pub(super) fn written<T: AsRef<str>>(
                 .map_err(|problems| problems.iter().map(ToString::to_string).collect())
         }
     };
-    result.map_err(|problems| {
-        let list = problems.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
-        Failure::refused("CANNOT_WRITE", format!("批次 {} 不能写成 {} 的文件:\n{list}", run.code, bank.code))
-            .hint("更正名册中的户名或账号后作废批次重新计算；没有写出任何文件")
-    })
+    result.map_err(|problems| cannot_write(run, bank, &problems))
+}
+
+/// Name and bytes of a file in our layout, or what stands against them.
+fn neutral_file(
+    bank: &Bank,
+    header: &FileHeader,
+    written: Result<Vec<u8>, Vec<CannotWrite>>,
+) -> Result<(String, Vec<u8>), Vec<String>> {
+    let bytes = written.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    Ok((file_name(header, &bank.code), bytes))
+}
+
+fn cannot_write(run: &Run, bank: &Bank, problems: &[String]) -> Failure {
+    let list = problems.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+    Failure::refused("CANNOT_WRITE", format!("批次 {} 不能写成 {} 的文件:\n{list}", run.code, bank.code))
+        .hint("更正名册中的户名或账号后作废批次重新计算；没有写出任何文件")
+}
+
+/// The payments of a file on their way into it.
+struct Sending<'a> {
+    sheet: &'a Sheet<'a>,
+    file_no: i64,
+    left_out: &'a HashSet<i64>,
+    /// See [`reference_stem`] and [`remark`].
+    texts: (&'a str, &'a str),
+    sums: &'a mut month_sum::Sums,
+    digest: FrozenDigest,
+    rows: usize,
+    total: Money,
+}
+
+impl<'a> Sending<'a> {
+    /// Hands over the payments on a page that go into the file.
+    fn page<'p>(&mut self, page: &'p Page, mut take: impl FnMut(PaymentRow<Cow<'p, str>>)) -> Result<(), Failure>
+    where
+        'a: 'p,
+    {
+        let Sheet { bank, lines, .. } = self.sheet;
+        for line in page.lines()? {
+            if !(lines.0..=lines.1).contains(&line.line_no) || self.left_out.contains(&line.line_no) {
+                continue;
+            }
+            let payee = line.payee().map_err(unreadable)?;
+            if payee.bank_code != bank.code {
+                Err(page.wrong(format_args!("第 {} 笔不在本银行的各笔之间", line.line_no)))?;
+            }
+            self.sums.send(&line, self.file_no)?;
+            self.digest.line(&line);
+            self.rows += 1;
+            self.total += line.amount;
+            take(row_of(self.texts.0, self.texts.1, &line, &payee));
+        }
+        Ok(())
+    }
+
+    fn header(&self, agency: &str, run: &Run) -> FileHeader {
+        let Sheet { bank, part, parts, pay_date, .. } = *self.sheet;
+        FileHeader {
+            file_ref: format!("{}{}-{part}", self.texts.0, bank.code),
+            agency_code: agency.to_string(),
+            scheme_code: run.scheme_code.clone(),
+            periods: run.periods,
+            pay_date,
+            rows: self.rows,
+            total: self.total,
+            part,
+            parts,
+        }
+    }
 }
 
 /// A file, not yet stored, and its bytes.
@@ -520,38 +586,30 @@ async fn write_file(
     left_out: &HashSet<i64>,
     sums: &mut month_sum::Sums,
 ) -> Result<(PaymentFile, Vec<u8>), Failure> {
-    let Sheet { bank, layout, part, parts, pay_date, lines, rows: count } = *sheet;
-    let pages = Pages::of(&step.agency, run, lines).all(&mut step.tx).await?;
+    let Sheet { bank, layout, part, parts, lines, rows: count, .. } = *sheet;
     let (stem, remark) = (reference_stem(&step.agency, run), remark(run.periods));
-    let (mut sent, mut total, mut rows) = (FrozenDigest::default(), Money::ZERO, Vec::with_capacity(count));
-    for page in &pages {
-        for line in page.lines()? {
-            if !(lines.0..=lines.1).contains(&line.line_no) || left_out.contains(&line.line_no) {
-                continue;
-            }
-            let payee = line.payee().map_err(unreadable)?;
-            if payee.bank_code != bank.code {
-                Err(page.wrong(format_args!("第 {} 笔不在本银行的各笔之间", line.line_no)))?;
-            }
-            sums.send(&line, file_no)?;
-            sent.line(&line);
-            total += line.amount;
-            rows.push(row_of(&stem, &remark, &line, &payee));
+    let (texts, digest) = ((stem.as_str(), remark.as_str()), FrozenDigest::default());
+    let mut sending = Sending { sheet, file_no, left_out, texts, sums, digest, rows: 0, total: Money::ZERO };
+    let mut pages = Pages::of(&step.agency, run, lines);
+    let (header, name, bytes);
+    if layout.form.is_none() && layout.standard == Standard::Neutral {
+        // Our own layout is written as the pages come; the others look at all rows.
+        let mut writer = PaymentWriter::new(layout, count);
+        while let Some(page) = pages.next(&mut step.tx).await? {
+            sending.page(&page, |row| writer.row(&row))?;
         }
+        header = sending.header(&step.agency, run);
+        let file = neutral_file(bank, &header, writer.finish(&header));
+        (name, bytes) = file.map_err(|problems| cannot_write(run, bank, &problems))?;
+    } else {
+        let (pages, mut rows) = (pages.all(&mut step.tx).await?, Vec::with_capacity(count));
+        for page in &pages {
+            sending.page(page, |row| rows.push(row))?;
+        }
+        header = sending.header(&step.agency, run);
+        let basis = voucher_basis::of_lines(&mut step.tx, &step.agency, run, layout, lines).await?;
+        (name, bytes) = written(run, bank, layout, basis.as_ref(), &header, &rows)?;
     }
-    let header = FileHeader {
-        file_ref: format!("{stem}{}-{part}", bank.code),
-        agency_code: step.agency.clone(),
-        scheme_code: run.scheme_code.clone(),
-        periods: run.periods,
-        pay_date,
-        rows: rows.len(),
-        total,
-        part,
-        parts,
-    };
-    let basis = voucher_basis::of_lines(&mut step.tx, &step.agency, run, layout, lines).await?;
-    let (name, bytes) = written(run, bank, layout, basis.as_ref(), &header, &rows)?;
     let file = PaymentFile {
         period: run.periods.last.number(),
         run_no: run.no,
@@ -565,10 +623,10 @@ async fn write_file(
         pay_date: date_number(header.pay_date),
         first_line_no: lines.0,
         last_line_no: lines.1,
-        row_count: i64::try_from(rows.len()).unwrap_or(i64::MAX),
-        total_fen: total.fen(),
+        row_count: i64::try_from(header.rows).unwrap_or(i64::MAX),
+        total_fen: header.total.fen(),
         digest: kept_file::digest_of(&bytes),
-        payments_digest: sent.finish(&[]),
+        payments_digest: sending.digest.finish(&[]),
         status: "written".into(),
         open_rows: 0,
         open_fen: 0,
@@ -604,8 +662,15 @@ fn row_of<'a>(stem: &str, remark: &'a str, line: &FrozenLine<'a>, payee: &Payee<
         amount: line.amount,
         citizen_number: payee.citizen_number.into(),
         remark: remark.into(),
-        payment_ref: format!("{stem}{}", line.line_no).into(),
+        payment_ref: reference(stem, line.line_no).into(),
     }
+}
+
+fn reference(stem: &str, line_no: i64) -> String {
+    let mut reference = String::with_capacity(stem.len() + 20);
+    reference.push_str(stem);
+    push_number(&mut reference, line_no);
+    reference
 }
 
 pub(super) fn remark(periods: PeriodRange) -> String {

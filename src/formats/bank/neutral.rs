@@ -23,6 +23,7 @@
 //! belongs to a payment of ours is not decided here. Layout and traps: the design's chapters on
 //! files and bank answers; the limits of a name: 民委发〔2016〕33号 and the layout file.
 
+mod payment;
 mod rows;
 
 use std::collections::HashSet;
@@ -30,11 +31,11 @@ use std::collections::HashSet;
 use chrono::NaiveDate;
 use memchr::memchr_iter;
 
+pub use self::payment::PaymentWriter;
 pub use self::rows::Rows;
 use crate::domain::bank::Layout;
 use crate::domain::money::Money;
 use crate::domain::period::{PeriodRange, date_from_number, date_number};
-use crate::domain::person_name::masked_name;
 use crate::domain::text::mask_middle;
 use crate::formats::charset::{self, Charset, CharsetError, Unmappable, is_unmarked_utf8};
 
@@ -459,43 +460,14 @@ pub fn write_payment_file<T: AsRef<str>>(
     rows: &[PaymentRow<T>],
     layout: &Layout,
 ) -> Result<Vec<u8>, Vec<CannotWrite>> {
-    let mut refusals = Refusals::default();
-    refusals.header(header);
-    let total = sum(rows.iter().map(|r| r.amount));
-    refusals.differs("笔数", header.rows.to_string(), rows.len().to_string());
-    refusals.differs("总金额", header.total.to_string(), total.to_string());
-    if rows.is_empty() || rows.len() > layout.row_limit {
-        let expected = format!("1 至 {} 笔", layout.row_limit);
-        refusals.add(0, "笔数", Problem::Bounds { found: format!("{} 笔", rows.len()), expected });
-    }
+    let mut writer = PaymentWriter::new(layout, rows.len());
     // References of a run grow from row to row, so that none can come twice; others are all remembered.
     let mut refs = (!references_grow(rows)).then(|| HashSet::with_capacity(rows.len()));
-    let (mut holder, mut remark) = (Encoded::default(), Encoded::default());
-    let mut bytes = Vec::with_capacity(256 + rows.len() * 128);
-    bytes.extend(gb18030(&header_line("H", header)).unwrap_or_default());
     for row in rows {
-        let line_no = row.line_no;
-        let (account, citizen_number) = (row.account.as_ref(), row.citizen_number.as_ref());
-        refusals.text(line_no, "账号", account, true);
-        refusals.text(line_no, "公民身份号码", citizen_number, false);
-        refusals.encoded(line_no, "摘要", row.remark.as_ref(), false, &mut remark);
-        refusals.text(line_no, "支付明细号", row.payment_ref.as_ref(), true);
-        refusals.encoded(line_no, "户名", row.holder.as_ref(), true, &mut holder);
-        let length = holder.bytes.len();
-        if length > layout.name_bytes {
-            let masked = masked_name(row.holder.as_ref());
-            refusals.add(line_no, "户名", Problem::TooLong { masked, bytes: length, limit: layout.name_bytes });
-        }
-        if row.amount <= Money::ZERO {
-            refusals.add(line_no, "金额", Problem::NotPositive(row.amount));
-        }
-        if refs.as_mut().is_some_and(|refs| !refs.insert(row.payment_ref.as_ref())) {
-            refusals.add(line_no, "支付明细号", Problem::Twice(row.payment_ref.as_ref().to_string()));
-        }
-        put_row(&mut bytes, row, &holder.bytes, &remark.bytes);
+        let is_twice = refs.as_mut().is_some_and(|refs| !refs.insert(row.payment_ref.as_ref()));
+        writer.put(row, is_twice);
     }
-    bytes.extend_from_slice(trailer_line(header).as_bytes());
-    if refusals.0.is_empty() { Ok(bytes) } else { Err(refusals.0) }
+    writer.finish(header)
 }
 
 /// Writes an answer, computing its trailer. For the simulated bank and tests.
@@ -559,7 +531,7 @@ pub fn write_answer(answer: &Answer) -> Result<Vec<u8>, Vec<CannotWrite>> {
 }
 
 /// All that stands against writing.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Refusals(Vec<CannotWrite>);
 
 impl Refusals {
@@ -653,7 +625,7 @@ fn count<T>(rows: &[AnswerRow<T>], is_counted: impl Fn(&AnswerRow<T>) -> bool) -
 }
 
 /// Rows and their sum, saturating like [`sum`].
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Tally {
     rows: usize,
     total: Money,
@@ -690,14 +662,18 @@ fn trailer_line(header: &FileHeader) -> String {
     format!("T|{}|{}\r\n", header.rows, header.total)
 }
 
-/// Whether the references of the rows grow: by length, and those of one length by their characters.
+/// Whether the references of the rows grow.
 pub(super) fn references_grow<T: AsRef<str>>(rows: &[PaymentRow<T>]) -> bool {
-    let rank = |row: &PaymentRow<T>| row.payment_ref.as_ref().len();
-    rows.is_sorted_by(|a, b| (rank(a), a.payment_ref.as_ref()) < (rank(b), b.payment_ref.as_ref()))
+    rows.is_sorted_by(|a, b| grows(a.payment_ref.as_ref(), b.payment_ref.as_ref()))
+}
+
+/// Whether a reference is greater than that before it: longer, or of the same length and greater by its characters.
+fn grows(before: &str, next: &str) -> bool {
+    (before.len(), before) < (next.len(), next)
 }
 
 /// A text in the charset of the file, kept for the next row.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Encoded {
     text: String,
     bytes: Vec<u8>,
