@@ -18,8 +18,8 @@ use crate::domain::period::Period;
 pub struct Rows<'t> {
     text: &'t str,
     kept: Vec<Kept<'t>>,
-    /// What some rows say beside the usual.
-    more: Vec<Arc<More<'t>>>,
+    /// What some rows say beside the usual, with their rows of the file.
+    more: Vec<(u32, Arc<More<'t>>)>,
     /// Few, of many rows.
     banks: Vec<&'t Bank>,
     categories: Vec<Arc<str>>,
@@ -40,19 +40,27 @@ struct Pieces {
     name: u32,
     citizen_number: u32,
     account_number: u32,
-    first: Period,
-    first_day: Option<NaiveDate>,
+    /// What its beginning is told by; of a month the first day.
+    begin: NaiveDate,
     /// The first day of the month.
     last: Option<NaiveDate>,
     retired_on: Option<NaiveDate>,
     certified_on: Option<NaiveDate>,
-    /// From 1; 0 where nothing more is said.
-    more: u32,
-    bank: u16,
-    category: u16,
+    bank: u8,
+    category: u8,
     /// Bytes of name, citizen number and account number.
     lengths: [u8; 3],
     status: Option<Status>,
+    told_by: Begin,
+    says_more: bool,
+}
+
+/// What tells the first month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    Month,
+    DayInIt,
+    DayInTheMonthBefore,
 }
 
 impl<'t> Rows<'t> {
@@ -115,26 +123,31 @@ impl<'t> Rows<'t> {
         let (name, name_length) = self.piece(&row.name)?;
         let (citizen_number, number_length) = self.piece(number)?;
         let (account_number, account_length) = self.piece(account)?;
+        let told_by = match row.first_day.map(Period::of) {
+            None => Begin::Month,
+            Some(month) if month == row.first => Begin::DayInIt,
+            Some(month) if month.next() == row.first => Begin::DayInTheMonthBefore,
+            Some(_) => return None,
+        };
         let pieces = Pieces {
             fen: amount.fen(),
             row: u32::try_from(row.row).ok().filter(|_| is_plain)?,
             name,
             citizen_number,
             account_number,
-            first: row.first,
-            first_day: row.first_day,
+            begin: row.first_day.unwrap_or(row.first.first_day()),
             last: row.last.map(Period::first_day),
             retired_on: row.retired_on,
             certified_on: row.certified_on,
-            more: 0,
             bank: place(&mut self.banks, |bank| std::ptr::eq(*bank, row.bank), || row.bank)?,
             category: place(&mut self.categories, |known| **known == *row.category, || row.category.clone())?,
             lengths: [name_length, number_length, account_length],
             status: row.status,
+            told_by,
+            says_more: row.more.is_some(),
         };
-        let Some(more) = &row.more else { return Some(pieces) };
-        self.more.push(more.clone());
-        Some(Pieces { more: u32::try_from(self.more.len()).ok()?, ..pieces })
+        self.more.extend(row.more.as_ref().map(|more| (pieces.row, more.clone())));
+        Some(pieces)
     }
 
     /// Where a piece of the file stands in it, and its length.
@@ -161,13 +174,16 @@ impl<'t> Rows<'t> {
                 account_number: AccountNumber::from_stored(self.text(pieces.account_number, pieces.lengths[2])),
                 category: self.categories[usize::from(pieces.category)].clone(),
                 amount: (pieces.fen > 0).then_some(Money(pieces.fen)),
-                first: pieces.first,
-                first_day: pieces.first_day,
+                first: match pieces.told_by {
+                    Begin::Month | Begin::DayInIt => Period::of(pieces.begin),
+                    Begin::DayInTheMonthBefore => Period::of(pieces.begin).next(),
+                },
+                first_day: (pieces.told_by != Begin::Month).then_some(pieces.begin),
                 last: pieces.last.map(Period::of),
                 status: pieces.status,
                 retired_on: pieces.retired_on,
                 certified_on: pieces.certified_on,
-                more: (pieces.more as usize).checked_sub(1).and_then(|at| self.more.get(at).cloned()),
+                more: self.more_of(pieces).cloned(),
             },
         }
     }
@@ -206,9 +222,17 @@ impl<'t> Rows<'t> {
 
     fn more(&self, place: usize) -> Option<&Arc<More<'t>>> {
         match self.kept.get(place)? {
-            Kept::Pieces(pieces) => self.more.get((pieces.more as usize).checked_sub(1)?),
+            Kept::Pieces(pieces) => self.more_of(pieces),
             Kept::Whole(row) => row.more.as_ref(),
         }
+    }
+
+    fn more_of(&self, pieces: &Pieces) -> Option<&Arc<More<'t>>> {
+        if !pieces.says_more {
+            return None;
+        }
+        let at = self.more.binary_search_by_key(&pieces.row, |(row, _)| *row).ok()?;
+        self.more.get(at).map(|(_, more)| more)
     }
 }
 
@@ -222,22 +246,15 @@ impl Kept<'_> {
 }
 
 /// The place of one of few things in a list, to which it is added where it is new; a list that is long already takes
-/// no more.
-fn place<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> Option<u16> {
+/// no more: such a file has nearly as many of them as rows, and searching them takes longer than holding the row whole.
+fn place<T>(list: &mut Vec<T>, is_it: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> Option<u8> {
     let known = list.iter().position(is_it);
-    let at = known.unwrap_or(list.len());
-    if at >= MOST_PLACES {
-        return None;
-    }
+    let at = u8::try_from(known.unwrap_or(list.len())).ok()?;
     if known.is_none() {
         list.push(new());
     }
-    u16::try_from(at).ok()
+    Some(at)
 }
-
-/// More banks or categories than these belong to a file in which nearly every row has its own: searching them would
-/// take longer than holding the row whole.
-const MOST_PLACES: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -245,6 +262,6 @@ mod tests {
 
     #[test]
     fn a_row_in_pieces_takes_little() {
-        assert!(size_of::<Kept<'_>>() <= 64, "{}", size_of::<Kept<'_>>());
+        assert!(size_of::<Kept<'_>>() <= 48, "{}", size_of::<Kept<'_>>());
     }
 }
