@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use encoding_rs::{DecoderResult, EncoderResult, GB18030};
+use simdutf8::compat::from_utf8;
 
 const UTF8_BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -121,7 +122,7 @@ pub fn text_of(bytes: &[u8], said: Option<Charset>) -> Result<(Cow<'_, str>, Cha
         None => (bytes, Charset::Utf8),
     };
     let malformed = |expected, i| CharsetError::Malformed { expected, offset: i + 1, line: line_of(bytes, i) };
-    let utf8_end = match std::str::from_utf8(body) {
+    let utf8_end = match from_utf8(body) {
         Ok(text) if said != Some(Charset::Gb18030) => return Ok((text.into(), found)),
         Ok(_) => 0,
         Err(error) => error.valid_up_to() + bytes.len() - body.len(),
@@ -145,7 +146,7 @@ pub fn text_of(bytes: &[u8], said: Option<Charset>) -> Result<(Cow<'_, str>, Cha
 #[must_use]
 pub fn is_unmarked_utf8(bytes: &[u8]) -> bool {
     let is_chinese = |c: char| matches!(c, '·' | '\u{3000}'..='\u{9FFF}' | '\u{FF01}'..='\u{FF5E}' | '\u{20000}'..);
-    std::str::from_utf8(bytes).is_ok_and(|text| {
+    from_utf8(bytes).is_ok_and(|text| {
         // In GB18030 路 has the bytes of · in UTF-8, and 駙· those of two characters: one short name is no sign.
         text.chars().filter(|c| c.len_utf8() > 2).count() > 3 && text.chars().all(|c| c.is_ascii() || is_chinese(c))
     })
