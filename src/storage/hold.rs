@@ -12,8 +12,6 @@ use crate::domain::period::date_number;
 use crate::values;
 
 statements! {
-    INSERT = "INSERT INTO hold (agency_code, hold_no, beneficiary_no, reason_class, note, opened_on, opened_by, opened_event_no) \
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     OPEN = "SELECT hold_no, beneficiary_no, reason_class, note, opened_on, opened_event_no FROM hold \
             WHERE agency_code = $1 AND cleared_on IS NULL ORDER BY hold_no";
     HELD = "SELECT DISTINCT beneficiary_no FROM hold WHERE agency_code = $1 AND cleared_on IS NULL";
@@ -38,25 +36,49 @@ struct Row {
 /// Open holds, with the audit event that opened each.
 pub type OpenHolds = Vec<(Hold, i64)>;
 
-/// Opens a hold and returns its number.
+/// A hold to be opened.
+#[derive(Debug, Clone)]
+pub struct NewHold {
+    /// On whom.
+    pub beneficiary_no: i64,
+    /// Why.
+    pub reason: HoldReason,
+    /// In words.
+    pub note: String,
+}
+
+/// Opens holds and returns the number of the first; the others follow it.
 ///
 /// # Errors
 /// The database's.
-#[expect(clippy::too_many_arguments, reason = "a hold is exactly these facts")]
 pub async fn insert(
     tx: &mut Tx,
     agency: &str,
-    beneficiary_no: i64,
-    reason: HoldReason,
-    note: &str,
+    holds: &[NewHold],
     by: &str,
     on: NaiveDate,
     event_no: i64,
 ) -> Result<i64, StorageError> {
-    let hold_no = counter::take(tx, agency, "hold", 1).await?;
-    tx.execute(INSERT, values![agency, hold_no, beneficiary_no, reason.code(), note, date_number(on), by, event_no])
-        .await?;
-    Ok(hold_no)
+    const COLUMNS: [&str; 8] = [
+        "agency_code",
+        "hold_no",
+        "beneficiary_no",
+        "reason_class",
+        "note",
+        "opened_on",
+        "opened_by",
+        "opened_event_no",
+    ];
+    if holds.is_empty() {
+        return Ok(0);
+    }
+    let count = i64::try_from(holds.len()).unwrap_or(i64::MAX);
+    let first_no = counter::take(tx, agency, "hold", count).await?;
+    let rows = (first_no..).zip(holds).map(|(no, hold)| {
+        values![agency, no, hold.beneficiary_no, hold.reason.code(), &hold.note, date_number(on), by, event_no]
+    });
+    tx.insert_rows("hold", &COLUMNS, rows).await?;
+    Ok(first_no)
 }
 
 /// All open holds.

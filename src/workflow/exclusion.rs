@@ -11,8 +11,9 @@ use crate::domain::period::Period;
 use crate::domain::scheme::Scheme;
 use crate::failure::Failure;
 use crate::office::Office;
+use crate::storage::hold::{self, NewHold};
 use crate::storage::roll::Roll;
-use crate::storage::{hold, scheme};
+use crate::storage::scheme;
 
 /// Opens a hold for everyone of a scheme who is owed by an excluding scheme too, up to `last`. Whose
 /// hold was cleared stays cleared until an enrolment of theirs changes.
@@ -58,12 +59,13 @@ pub(super) async fn hold_excluded(
                 found.extend(both.map(|months| (person, months)));
             }
         }
-        for (person, (first, months)) in found {
+        let new = found.into_iter().map(|(beneficiary_no, (first, months))| {
             let note = format!("项目 {} 与 {} 互斥，自 {first} 起有 {months} 个月同时应发", this.code, other.code);
-            let (on, event_no, by) = (step.on, step.event_no, step.actor.name.clone());
-            hold::insert(&mut step.tx, &step.agency, person, reason, &note, &by, on, event_no).await?;
-            held.insert(person);
-        }
+            NewHold { beneficiary_no, reason, note }
+        });
+        let new: Vec<NewHold> = new.collect();
+        held.extend(new.iter().map(|hold| hold.beneficiary_no));
+        hold::insert(&mut step.tx, &step.agency, &new, &step.actor.name, step.on, step.event_no).await?;
     }
     Ok(())
 }

@@ -22,7 +22,8 @@ use crate::formats::comparison::parse_comparison;
 use crate::formats::table::read_table;
 use crate::office::Office;
 use crate::storage::comparison::{self, Match, NewList};
-use crate::storage::{enrolment, enrolment_event, hold, kept_file};
+use crate::storage::hold::{self, NewHold};
+use crate::storage::{enrolment, enrolment_event, kept_file};
 
 /// A list and how to take it.
 #[derive(Debug, Clone, Copy)]
@@ -234,7 +235,8 @@ async fn open(step: &mut Step, found: &Match, lines: usize) -> Result<NewHit, Fa
     let note = note(found, lines);
     let reason = HoldReason::Comparison(found.kind);
     let person = found.beneficiary_no;
-    let hold_no = hold::insert(&mut step.tx, &step.agency, person, reason, &note, &by, on, event_no).await?;
+    let new = NewHold { beneficiary_no: person, reason, note: note.clone() };
+    let hold_no = hold::insert(&mut step.tx, &step.agency, &[new], &by, on, event_no).await?;
     let no = comparison::insert_hit(&mut step.tx, &step.agency, found, hold_no, on, event_no).await?;
     Ok(NewHit {
         no,

@@ -30,9 +30,10 @@ use crate::formats::bank::neutral::{
 use crate::office::Office;
 use crate::storage::appropriation::PostingReason;
 use crate::storage::finding::{self, NewFinding};
+use crate::storage::hold::{self, NewHold};
 use crate::storage::payment::{NewOutcome, Outcomes, Pages, StoredOutcome, payment_state};
 use crate::storage::payment_file::{NewReturn, PaymentFile, Tally};
-use crate::storage::{hold, kept_file, month_sum, payment, payment_file, recovery, run};
+use crate::storage::{kept_file, month_sum, payment, payment_file, recovery, run};
 
 /// What an answer did.
 #[derive(Debug, Clone)]
@@ -382,7 +383,7 @@ struct Effect {
     sums: month_sum::Sums,
     findings: Vec<NewFinding>,
     notices: Vec<String>,
-    holds: Vec<(i64, ReasonClass, String)>,
+    holds: Vec<NewHold>,
     credited: Tally,
     rejected: Tally,
     returned: Tally,
@@ -577,7 +578,7 @@ impl<'a> Matching<'a> {
         if class.needs_correction() {
             let beneficiary_no = line.payee().map_err(payment::unreadable)?.beneficiary_no;
             let note = format!("{what} {} {}（明细 {reference}）", row.reason_code, row.reason_text);
-            self.result.holds.push((beneficiary_no, class, note));
+            self.result.holds.push(NewHold { beneficiary_no, reason: HoldReason::Bank(class), note });
         }
         Ok(())
     }
@@ -689,10 +690,7 @@ async fn store(
     month_sum::add(&mut step.tx, &step.agency, run, result.sums).await?;
     finding::insert(&mut step.tx, &step.agency, file.period, file.run_no, file.file_no, &result.findings, on, event_no)
         .await?;
-    for (beneficiary_no, class, note) in &result.holds {
-        let reason = HoldReason::Bank(*class);
-        hold::insert(&mut step.tx, &step.agency, *beneficiary_no, reason, note, &by, on, event_no).await?;
-    }
+    hold::insert(&mut step.tx, &step.agency, &result.holds, &by, on, event_no).await?;
     let reason =
         |note| PostingReason { run_no: Some(run.no), file_no: Some(file.file_no), note, ..PostingReason::default() };
     move_money(step, run, PostingKind::Pay, &result.credited_money, &reason("回盘成功")).await?;
