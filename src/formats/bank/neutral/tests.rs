@@ -142,6 +142,45 @@ fn header_and_rows_must_tell_the_same() {
 }
 
 #[test]
+fn a_row_written_as_it_comes_is_refused_where_it_may_have_come_before() {
+    let rows = [payment(1, "王"), payment(2, "李"), payment(10, "张")];
+    let written = |rows: &[PaymentRow]| {
+        let layout = layout();
+        let mut writer = PaymentWriter::new(&layout, rows.len());
+        for row in rows {
+            writer.row(row);
+        }
+        writer.finish(&header(rows))
+    };
+    assert_eq!(written(&rows), write_payment_file(&header(&rows), &rows, &layout()));
+    for again in [10, 2, 1] {
+        let rows = [&rows[..], &[payment(again, "赵")]].concat();
+        let problem = Problem::Twice(format!("652827-202601-1-{again}"));
+        assert_eq!(written(&rows), Err(vec![CannotWrite { line_no: again, field: "支付明细号", problem }]));
+    }
+}
+
+#[test]
+fn a_row_is_the_same_whether_it_is_held_or_cut_again() {
+    // Blanks around fields, and a last line without its line break.
+    let text = ANSWER.replace("|李晐|", "| 李晐\u{3000}|").replace("-1-2\r\n", "-1-2 \r\n");
+    let cut = parse_answer(text.trim_end()).unwrap();
+    let held = read_answer(&gb(&text)).unwrap();
+    let whole = Rows::whole(&held.rows);
+    assert_eq!((cut.rows.len(), cut.rows.total()), (2, Money(24_000)));
+    assert_eq!((whole.len(), whole.total()), (2, Money(24_000)));
+    assert!(cut.rows.iter().eq(whole.iter()));
+    for (place, row) in cut.rows.iter().enumerate() {
+        assert_eq!(row.row, place + 2);
+        assert_eq!(
+            (cut.rows.payment_ref(place), whole.payment_ref(place)),
+            (Some(row.payment_ref), Some(row.payment_ref))
+        );
+    }
+    assert_eq!((cut.rows.get(2), whole.get(2), cut.rows.payment_ref(2)), (None, None, None));
+}
+
+#[test]
 fn a_return_is_decoded_before_it_is_split() {
     let answer = read_answer(&gb(ANSWER)).unwrap();
     assert_eq!((answer.kind, seeming_kind(&gb(ANSWER))), (AnswerKind::Return, Some(AnswerKind::Return)));
