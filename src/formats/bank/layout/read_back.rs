@@ -4,11 +4,12 @@
 //! Each line is walked along its template: a field ends where its own width ends, or where the words begin
 //! that come after it.
 
+use super::writer::{decoded_as, prefix};
 use crate::domain::bank::Bank;
-use crate::domain::bank_form::{Field, Form, FormCharset, Medium, Piece, Side, Style, Template, Unit};
+use crate::domain::bank_form::{Field, Form, Medium, Piece, Side, Style, Template, Unit};
 use crate::domain::money::Money;
 use crate::formats::bank::neutral::PaymentRow;
-use crate::formats::charset::{self, Charset};
+use crate::formats::charset;
 use crate::formats::table::{is_workbook, read_table};
 
 /// Why a file is none of this layout.
@@ -48,11 +49,8 @@ impl SentFile {
 /// When the bytes are no such file.
 pub fn lines(form: &Form, name: &str, bytes: &[u8]) -> Result<Vec<String>, NotOfLayout> {
     if form.medium != Medium::Workbook {
-        let charset = match form.charset {
-            FormCharset::Gbk | FormCharset::Gb18030 => Charset::Gb18030,
-            FormCharset::Utf8 | FormCharset::Utf8Bom => Charset::Utf8,
-        };
-        let (text, _) = charset::decode(bytes, Some(charset)).map_err(|e| wrong("文件", e.to_string()))?;
+        let (text, _) =
+            charset::decode(bytes, Some(decoded_as(form.charset))).map_err(|e| wrong("文件", e.to_string()))?;
         return Ok(text.lines().map(str::to_string).collect());
     }
     if !is_workbook(bytes) {
@@ -170,14 +168,7 @@ fn own_width(form: &Form, field: Field, style: Style, rest: &str) -> Option<usiz
         _ => None,
     };
     let bytes = style.width.map(|(_, width)| width).or(style.zeros).or(always)?;
-    let mut taken = 0;
-    for (at, c) in rest.char_indices() {
-        if taken >= bytes {
-            return Some(at);
-        }
-        taken += super::writer::width(c.encode_utf8(&mut [0; 4]), form.charset).unwrap_or(1);
-    }
-    Some(rest.len())
+    Some(prefix(rest, bytes, form.charset).0)
 }
 
 /// A field's text without what its style put around it.

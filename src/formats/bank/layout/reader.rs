@@ -353,14 +353,7 @@ fn cut(line: &mut Line<'_>, form: &Form) -> Result<(), ReadError> {
         if rest.is_empty() {
             break;
         }
-        let (mut bytes, mut end) = (0, 0);
-        for c in rest.chars() {
-            if bytes >= *width {
-                break;
-            }
-            bytes += writer::width(c.encode_utf8(&mut [0; 4]), charset).unwrap_or(1);
-            end += c.len_utf8();
-        }
+        let (end, bytes) = writer::prefix(rest, *width, charset);
         if bytes > *width {
             return Err(line.wrong("栏宽", &rest[..end], format!("第 {} 栏 {width} 字节，字不能跨两栏", at + 1)));
         }

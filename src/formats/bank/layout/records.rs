@@ -2,8 +2,8 @@
 //! elements, not where in the file they stand: banks wrap the same records in envelopes of their own.
 
 use super::reader::{Line, Lines, ReadError};
-use crate::domain::bank_form::{Column, Form, FormCharset, Piece, Place, Template};
-use crate::formats::charset::Charset;
+use super::writer::decoded_as;
+use crate::domain::bank_form::{Column, Form, Piece, Place, Template};
 use crate::formats::xml::{self, Event, Limits, Node, Reader};
 
 /// Elements within each other, at whatever depth they begin, and at the end an attribute: `INFO/REQ_SN`, `ROW/@state`.
@@ -58,11 +58,7 @@ type Found = Vec<(usize, String)>;
 /// What is no XML within the limits; no row; an element that must be there once and is not.
 pub(super) fn lines(form: &Form, bytes: &[u8]) -> Result<Lines<'static>, ReadError> {
     let answer = &form.answer;
-    let undeclared = match form.charset {
-        FormCharset::Gbk | FormCharset::Gb18030 => Charset::Gb18030,
-        FormCharset::Utf8 | FormCharset::Utf8Bom => Charset::Utf8,
-    };
-    let text = xml::decode_or(bytes, &Limits::default(), undeclared).map_err(ReadError::Xml)?;
+    let text = xml::decode_or(bytes, &Limits::default(), decoded_as(form.charset)).map_err(ReadError::Xml)?;
     let head = answer.head.iter().filter_map(|cells| Path::of_head(cells.first()?));
     let mut head: Vec<(Path<'_>, Found)> = head.map(|path| (path, Found::new())).collect();
     let record = Path::of(&answer.record);

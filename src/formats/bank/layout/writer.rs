@@ -132,6 +132,27 @@ pub(super) fn width(text: &str, form: FormCharset) -> Result<usize, char> {
     }
 }
 
+/// Where so many bytes of a file end in a text, and how many bytes that is: more where a character goes beyond.
+pub(super) fn prefix(text: &str, bytes: usize, form: FormCharset) -> (usize, usize) {
+    let (mut end, mut taken) = (0, 0);
+    for c in text.chars() {
+        if taken >= bytes {
+            break;
+        }
+        taken += width(c.encode_utf8(&mut [0; 4]), form).unwrap_or(1);
+        end += c.len_utf8();
+    }
+    (end, taken)
+}
+
+/// How text of a file is decoded: GBK as what contains it.
+pub(super) fn decoded_as(form: FormCharset) -> Charset {
+    match form {
+        FormCharset::Gbk | FormCharset::Gb18030 => Charset::Gb18030,
+        FormCharset::Utf8 | FormCharset::Utf8Bom => Charset::Utf8,
+    }
+}
+
 /// What is wrong with a character, and with a look-alike of the separator of names.
 pub(super) fn unencodable(c: char, form: FormCharset) -> String {
     let charset = form.code().to_ascii_uppercase();
